@@ -1,0 +1,1 @@
+"""The `akto-proxy` command: the only place where the parts meet."""

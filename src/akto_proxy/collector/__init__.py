@@ -1,0 +1,1 @@
+"""The ingestion server: our batches and Akto's wire formats in, store out."""

@@ -1,0 +1,1 @@
+"""What the operator chose: the only place that reads files and environment."""

@@ -1,0 +1,1 @@
+"""What is done about findings: schema, packs, scope; compiles to what the exchange runs."""

@@ -1,0 +1,1 @@
+"""A crash-safe queue of traces on the proxy's own disk."""

@@ -1,0 +1,1 @@
+"""Keep traces and control data, and answer the named queries about them."""

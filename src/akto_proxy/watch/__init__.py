@@ -1,0 +1,1 @@
+"""Traces in, anomalies, alerts and incidents out."""
