@@ -153,7 +153,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Microseconds: the whole exchange, our guard's share, upstream to its first and last byte, to the client's first."""
+    """Microseconds: the whole exchange, our guard's share, upstream's first and last byte, the client's first byte."""
 
     total: int = 0
     guard: int = 0

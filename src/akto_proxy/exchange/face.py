@@ -1,0 +1,119 @@
+"""What a shell with sockets and an exchange say to each other: heads, forwards, answers and refusals, as plain data.
+
+The shell (`proxy`) reads bytes off sockets and asks; the exchange answers with bytes to send. Neither knows the
+other's inside, so the whole guard path is tested bytes in, bytes out, and the shell with a handler of five lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from akto_proxy.errors import UpstreamError
+from akto_proxy.model import Trace
+
+Headers = list[tuple[bytes, bytes]]
+"""Header pairs in wire order. Names keep their case; compare them with `.lower()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request as its head says it: `target` is the raw origin-form target, `ip` the peer address as text."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    ip: str
+    scheme: str = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send this upstream. `target` and `headers` are ready but for Host, framing and hop-by-hop ones (the shell's)."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    body: bytes
+    min_timeout: float = 0.0
+    """Seconds the upstream may stay silent at least (Hugging Face's `X-Scale-Up-Timeout`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer of our own. `body` is in the route's own error form; `reason` is a stable word for metrics."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    reason: str
+    close: bool = False
+
+
+class AnswerMode(Enum):
+    """How the shell must hand over the answer's body."""
+
+    PASS = "pass"  # send bytes on as they come; the exchange only counts them (`chunk` returns its argument)
+    WHOLE = "whole"  # collect all, then call `body` once
+    STREAM = "stream"  # call `chunk` for what comes and send what it returns, then `end`
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of the answer as the caller may see it. Framing (length or chunks) is the shell's."""
+
+    status: int
+    headers: Headers
+    mode: AnswerMode
+
+
+class Exchange(Protocol):
+    """One request and its answer, alive. Calls come in the order of the methods here."""
+
+    cut: bool
+    """True once the stream was ended by a block: send what was returned, close the answer, cancel upstream."""
+
+    def request(self, body: bytes) -> Forward | Refusal:
+        """The whole request body (as on the wire, still content-encoded) to what goes upstream."""
+        ...
+
+    def head(self, status: int, headers: Headers) -> Answer:
+        """The upstream's head to the caller's."""
+        ...
+
+    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+        """The whole answer body (mode WHOLE) to the caller's headers and bytes."""
+        ...
+
+    def chunk(self, data: bytes) -> bytes:
+        """Some bytes of the answer (modes PASS and STREAM) to bytes for the caller, b"" while text is held back."""
+        ...
+
+    def end(self) -> bytes:
+        """No more bytes come from upstream: the last bytes for the caller. `cut` may turn true here too."""
+        ...
+
+    def fail(self, error: UpstreamError) -> Refusal:
+        """Upstream failed before its head: the refusal for the caller (502, 503 or 504 in the route's form)."""
+        ...
+
+    def abort(self, error: UpstreamError) -> bytes:
+        """Upstream failed in mid-stream: the last bytes for the caller (an error frame in the route's own form)."""
+        ...
+
+    def trace(self, *, status: int, client_gone: bool, first_byte: int, upstream_first: int, total: int) -> Trace:
+        """The exchange is over: its trace. Times are microseconds since the request head was read."""
+        ...
+
+
+class Handler(Protocol):
+    """Starts exchanges. One lives in each worker."""
+
+    def open(self, head: RequestHead) -> Exchange | Refusal:
+        """Decide route, method and scope from the head alone, before any body byte is read."""
+        ...
+
+    def refuse(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
+        """A refusal for what the shell itself found wrong (form, size, time), in the route's own error form."""
+        ...
