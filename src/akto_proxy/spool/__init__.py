@@ -1,1 +1,1 @@
-"""A crash-safe queue of traces on the proxy's own disk."""
+"""Every exchange is written here before anything else can fail: append-only segment files, one writer a worker."""
