@@ -1,0 +1,280 @@
+"""All that the operator chose: environment variables over one YAML file over defaults; read once, checked, frozen.
+
+A setting has one name everywhere: `REQUEST_TIMEOUT` in the environment is `request_timeout` in the file. Names that
+Akto's own agent proxy documents keep their name, unit and meaning. Trade-off: everything is checked at start and one
+mistake refuses the start, because a security proxy that runs with a misread setting is worse than one that does not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from akto_proxy.errors import ConfigError
+
+CONFIG_VARIABLE = "AKTO_PROXY_CONFIG"
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Size = Annotated[int, Field(ge=0, le=1 << 32)]
+Listed = Annotated[tuple[str, ...], NoDecode]
+
+
+class EndpointLabel(BaseModel):
+    """A part of the upstream with its own sensitivity: `paths` are globs over the canonical path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    paths: tuple[str, ...] = ("*",)
+    sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit and default. docs/settings.md says the same in words, checked by a test."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", case_sensitive=False)
+
+    akto_api_token: SecretStr = Field(SecretStr(""), description="Token for the ingestion server, sent as it is.")
+    akto_api_base_url: str = Field("", description="Ingestion server. Empty: traces go to the embedded server.")
+    app_url: str = Field("", description="What is guarded: a Hugging Face endpoint or an agent application.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: console on a terminal.")
+    akto_proxy_port: Port = Field(8080, description="Port the proxy listens on.")
+    akto_proxy_host: str = Field("", description="Address to listen on. Empty: all with APP_URL, loopback without.")
+    project_name: str = Field("default", description="Names the deployment in traces and in Akto.")
+    app_type: Literal["agent", "mcp-server"] = Field("agent", description="What APP_URL is, as Akto names it.")
+    app_server_name: str = Field("", description="Name of the endpoint in policies. Empty: host of APP_URL.")
+    request_timeout: Seconds = Field(120.0, description="Seconds without a byte from upstream before 504.")
+    max_request_size: Size = Field(0, description="Request body bytes; 0 is the built-in limit of 32 MiB.")
+    max_response_size: Size = Field(0, description="Bytes of a whole (not streamed) answer; 0 is 64 MiB.")
+    allowed_http_methods: Listed = Field((), description="Methods let through, comma-separated. Empty: all known.")
+    apply_guardrails_to_sse: bool = Field(True, description="Whether event streams are guarded too.")
+    guardrail_endpoints: Listed = Field((), description="METHOD:PATH list to guard. Empty: every route.")
+    skip_threat: bool = Field(False, description="Do not report guardrail events to Akto's threat backend.")
+
+    connect_to: str = Field("", description="host[:port] to dial instead of APP_URL's (PrivateLink); names unchanged.")
+    ca_file: str = Field("", description="PEM file of the authorities that may sign upstream. Empty: the system's.")
+    tls_cert: str = Field("", description="PEM certificate chain to serve TLS with. Empty: plain HTTP.")
+    tls_key: str = Field("", description="PEM key of TLS_CERT.")
+    connect_timeout: Seconds = Field(10.0, description="Seconds to connect to upstream.")
+    total_timeout: Seconds = Field(3600.0, description="Seconds one exchange may last.")
+    header_timeout: Seconds = Field(15.0, description="Seconds a client has to send its request head.")
+    body_timeout: Seconds = Field(60.0, description="Seconds a client may pause while it sends a body.")
+    keepalive_timeout: Seconds = Field(75.0, description="Seconds an idle client connection is kept.")
+    pool_idle: Annotated[float, Field(gt=0, lt=300)] = Field(
+        240.0, description="Seconds an idle upstream connection is kept (an AWS load balancer drops at 350)."
+    )
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = Field(10_000, description="Clients per worker.")
+    drain_timeout: Seconds = Field(30.0, description="Seconds given to running exchanges on SIGTERM.")
+    workers: Annotated[int, Field(ge=0, le=256)] = Field(0, description="Worker processes; 0 is one a core, 4 at most.")
+    trusted_proxies: Listed = Field((), description="Networks whose X-Forwarded-For is believed.")
+    extra_routes: Listed = Field((), description="METHOD:/path globs let through beside the known routes.")
+
+    policy_file: str = Field("", description="YAML policy file. Empty: the default policy.")
+    packs: Listed = Field((), description="Policy packs switched on beside the policy file.")
+    sensitivity: Literal["public", "internal", "confidential", "restricted"] = Field(
+        "internal", description="Sensitivity of the endpoint where no label says else."
+    )
+    endpoints: tuple[EndpointLabel, ...] = Field((), description="Parts of the upstream with their own label (file).")
+    limits: tuple[dict[str, Any], ...] = Field((), description="Rate, token and stream limits (file; docs/limits.md).")
+    limits_url: str = Field("", description="redis:// URL to share limits between machines. Empty: this machine.")
+    notify: tuple[dict[str, Any], ...] = Field((), description="Where alerts go (file; docs/watch.md).")
+
+    data_dir: str = Field("", description="Where spool, store and keys live. Empty: the user's state folder.")
+    audit: Literal["default", "strict"] = Field("default", description="`strict`: trace on disk before the last byte.")
+    capture: Literal["masked", "metadata", "full"] = Field("masked", description="What a trace keeps of texts.")
+    capture_key: SecretStr = Field(SecretStr(""), description="32 bytes, base64: encrypts texts under CAPTURE=full.")
+    max_capture_size: Size = Field(262_144, description="Characters of a body a trace keeps.")
+    spool_full: Literal["block", "drop_oldest"] = Field(
+        "drop_oldest", description="What happens when the spool is full."
+    )
+    spool_max_size: Size = Field(1 << 30, description="Bytes the spool may take.")
+    spool_max_age: Annotated[float, Field(gt=0)] = Field(7 * 86_400.0, description="Seconds a spooled trace is kept.")
+    spool_fsync: Literal["off", "interval", "each"] = Field("interval", description="When the disk is told to sync.")
+    store_url: str = Field("", description="sqlite:///path or clickhouse://... Empty: SQLite in DATA_DIR.")
+    control_url: str = Field("", description="SQLAlchemy URL of users, tokens, policies. Empty: SQLite in DATA_DIR.")
+    retention_days: Annotated[float, Field(gt=0)] = Field(30.0, description="Days a trace stays in the store.")
+    server_host: str = Field("127.0.0.1", description="Address of the collector and the dashboard.")
+    server_port: Port = Field(8090, description="Port of the collector and the dashboard.")
+    admin_host: str = Field("127.0.0.1", description="Address of /metrics and the admin routes.")
+    admin_port: Port = Field(9090, description="Port of /metrics; 0 switches it off.")
+    tour: bool = Field(True, description="`up` without APP_URL sends the three calls of the tour.")
+
+    @field_validator(
+        "allowed_http_methods", "guardrail_endpoints", "trusted_proxies", "extra_routes", "packs", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level(cls, value: object) -> object:
+        level = value.strip().upper() if isinstance(value, str) else value
+        return {"WARN": "WARNING", "TRACE": "DEBUG", "CRITICAL": "ERROR"}.get(cast("str", level), level)
+
+    @field_validator("app_url", "akto_api_base_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected a URL such as https://abc.us-east-1.aws.endpoints.huggingface.cloud")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("a URL without user name, password, query or fragment is expected")
+        return value.strip().rstrip("/")
+
+    @field_validator("allowed_http_methods")
+    @classmethod
+    def _methods(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(method.upper() for method in value)
+
+    @field_validator("guardrail_endpoints", "extra_routes")
+    @classmethod
+    def _method_path(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            method, colon, path = entry.partition(":")
+            if not colon or not method.isalpha() or not path.startswith("/"):
+                raise ValueError("each entry is METHOD:/path, for example POST:/v1/chat/completions")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            ip_network(entry, strict=False)
+        return value
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Settings:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key: set both or none")
+        if self.capture == "full" and not self.capture_key.get_secret_value():
+            raise ValueError("capture_key: CAPTURE=full needs a key; make one with `openssl rand -base64 32`")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands over counts, so that a test or a tool can never pick up a stray variable."""
+        return (init_settings,)
+
+    # What follows is derived, so that no other room repeats a rule about defaults.
+
+    @property
+    def demo(self) -> bool:
+        """Whether the built-in demonstration endpoint stands in for APP_URL."""
+        return not self.app_url
+
+    @property
+    def listen_host(self) -> str:
+        """The address the proxy binds."""
+        return self.akto_proxy_host or ("127.0.0.1" if self.demo else "0.0.0.0")  # noqa: S104 - a gateway serves others
+
+    @property
+    def endpoint_name(self) -> str:
+        """The endpoint's name in traces and policies."""
+        return self.app_server_name or urlsplit(self.app_url).hostname or "demo"
+
+    @property
+    def request_limit(self) -> int:
+        """Request body bytes at most."""
+        return self.max_request_size or 32 << 20
+
+    @property
+    def response_limit(self) -> int:
+        """Bytes of a whole answer at most."""
+        return self.max_response_size or 64 << 20
+
+    @property
+    def data_path(self) -> Path:
+        """The folder of spool, store and keys (not created here)."""
+        return Path(self.data_dir).expanduser() if self.data_dir else Path("~/.local/state/akto-proxy").expanduser()
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes of the data plane."""
+        return self.workers or min(os.cpu_count() or 1, 4)
+
+
+class _Given(EnvSettingsSource):
+    """Environment variables from a mapping that is passed in."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items() if value != ""}
+
+
+def load(environ: Mapping[str, str], path: str | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings: `overrides` (command-line options) over `environ` over the YAML file over defaults.
+
+    Args:
+        environ: environment variables; unknown ones are ignored, empty ones count as not set.
+        path: YAML file; when None, the file that `AKTO_PROXY_CONFIG` names, if any.
+        overrides: values by setting name.
+
+    Raises:
+        ConfigError: one sentence a mistake, each with its source, its key, the expected type and the fix. Values of
+            settings are never repeated, so no secret can be printed.
+    """
+    path = path or environ.get(CONFIG_VARIABLE)
+    from_file = _read_file(path) if path else {}
+    from_environ = _Given(environ)()
+    given = {**from_file, **from_environ, **(overrides or {})}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [_sentence(problem, path or "", from_environ) for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check {CONFIG_VARIABLE} or --config") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not valid YAML; check indentation and quotes") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected `name: value` lines at the top, found a {type(data).__name__}")
+    return {str(key).lower(): value for key, value in data.items()}
+
+
+def _sentence(problem: Any, path: str, from_environ: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "docs/settings.md lists all of them"
+        return f"{path or 'settings'}: {key}: no such setting; {hint}"
+    source = (
+        f"environment variable {name.upper()}" if name in from_environ else f"{path or 'settings'}: {key or 'file'}"
+    )
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    got = type(problem["input"]).__name__
+    if not key:
+        return f"{path or 'settings'}: {message}"
+    return f"{source}: {message} (got a value of type {got}); see docs/settings.md#{name}"
