@@ -1,0 +1,132 @@
+"""What a policy may name: every rule id, its entity, category and family, and which detector finds it.
+
+Rules of tables come from the engine; what learned and structural detectors find is listed here, so that a policy can
+be checked on a machine where those detectors are not loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from akto_proxy.policy.pattern import PatternError
+
+ENGINE = "engine"
+"""The detector name of rules that the matching engine runs."""
+
+
+class Known(Protocol):
+    """What is read of a rule: `guard.rule.Rule` has these, and so has RuleInfo."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def entity(self) -> str: ...  # noqa: D102
+    @property
+    def category(self) -> str: ...  # noqa: D102
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def controls(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """A rule as policies see it."""
+
+    id: str
+    entity: str
+    category: str
+    detector: str = ENGINE
+    family: str = ""
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which findings a policy's rule takes. A policy's own rules (`custom:`) are taken only by their full id."""
+
+    names: frozenset[str]
+    globs: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+    def takes(self, rule: str, entity: str, category: str, family: str = "") -> bool:
+        """Whether a finding of this rule, entity, category and family is taken."""
+        if rule in self.names:
+            return rule not in self.but
+        if rule.startswith(("custom:", "external:", "check:")):
+            return False
+        words = tuple(word for word in (rule, entity, category, family) if word)
+        wanted = any(word in self.names or _globbed(word, self.globs) for word in words)
+        return wanted and not any(_globbed(word, self.but) for word in words)
+
+
+def _globbed(word: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(word, glob) for glob in globs)
+
+
+def selector(targets: Iterable[str], but: Iterable[str], known: Mapping[str, Known]) -> Selector:
+    """The Selector of a `detect` rule, each name checked against what is known.
+
+    Raises:
+        PatternError: a name that nothing known has; the nearest names are told.
+    """
+    targets, but = tuple(targets), tuple(but)
+    words = vocabulary(known)
+    for target in (*targets, *but):
+        if not (_any_glob(target, words) if "*" in target else target in words):
+            near = difflib.get_close_matches(target, sorted(words), 3)
+            hint = f": did you mean {' or '.join(near)}?" if near else ": see `akto-proxy policy list --names`"
+            raise PatternError(f"`{target[:60]}` names no rule, entity, category or family{hint}")
+    return Selector(
+        frozenset(target for target in targets if "*" not in target),
+        tuple(target for target in targets if "*" in target),
+        but,
+    )
+
+
+def _any_glob(glob: str, words: frozenset[str]) -> bool:
+    return any(fnmatchcase(word, glob) for word in words)
+
+
+def vocabulary(known: Mapping[str, Known]) -> frozenset[str]:
+    """Every name a policy may use."""
+    return frozenset(
+        word for item in known.values() for word in (item.id, item.entity, item.category, item.family) if word
+    )
+
+
+def with_detectors(known: Mapping[str, Known]) -> dict[str, Known]:
+    """`known` and the rules of learned and structural detectors that ship."""
+    return {**{item.id: item for item in DETECTED}, **known}
+
+
+def _detected() -> tuple[RuleInfo, ...]:
+    rows = [
+        ("prompt-injection", "PROMPT_INJECTION", "injection", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0051")),
+        ("system-prompt-extraction", "SYSTEM_PROMPT_EXTRACTION", "injection", ("OWASP-LLM:LLM07",)),
+        ("jailbreak", "JAILBREAK", "jailbreak", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0054")),
+        ("person", "PERSON", "pii", ("OWASP-LLM:LLM02",)),
+        ("location", "LOCATION", "pii", ("OWASP-LLM:LLM02",)),
+        ("code", "CODE", "code", ()),
+        ("language", "LANGUAGE", "language", ()),
+        ("gibberish", "GIBBERISH", "gibberish", ()),
+        ("sentiment", "SENTIMENT", "sentiment", ()),
+        ("refusal", "REFUSAL", "refusal", ()),
+        ("system-prompt-leak", "SYSTEM_PROMPT_LEAK", "leak", ("OWASP-LLM:LLM07", "MITRE-ATLAS:AML.T0057")),
+        ("markdown-exfiltration", "EXFILTRATION", "exfiltration", ("OWASP-LLM:LLM02", "OWASP-LLM:LLM05")),
+        ("url", "URL", "url", ("OWASP-LLM:LLM05",)),
+        ("invisible", "INVISIBLE_TEXT", "invisible", ("OWASP-LLM:LLM01",)),
+    ]
+    named = [RuleInfo(id_, entity, category, id_, "", controls) for id_, entity, category, controls in rows]
+    harm = [
+        RuleInfo(f"harm-s{n}", f"HARM_S{n}", "harm", "harm", "", ("NIST-AI-RMF:MEASURE-2.6",)) for n in range(1, 15)
+    ]
+    return (*named, *harm)
+
+
+DETECTED: tuple[RuleInfo, ...] = _detected()
+"""What learned and structural detectors find. `harm-sN` are the hazard categories S1 to S14."""

@@ -1,0 +1,118 @@
+"""Checks that look at a body rather than at words in it: its size, its tools, the hosts of its links.
+
+They run here, beside the judging, because they need no matching engine. Tools are told by their place in a body
+(`/tools/0/function/name`, `/choices/0/message/tool_calls/0/function/name`, ...); a tool named elsewhere is not seen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from akto_proxy.model import Finding, Segment
+from akto_proxy.policy.arguments import valid
+from akto_proxy.policy.rules import Limit, LimitRule, Links, Tools, ToolsRule
+
+CHARACTERS_PER_TOKEN = 4  # the usual estimate for English text; model.Usage marks it as one
+MAX_ARGUMENTS = 1 << 20
+
+_NAME = re.compile(r"/(?:function|function_call|(?:tools|content|output|input)/\d+)/name$")
+_OFFERED = re.compile(r"/(?:tools|functions)/\d+/")
+_ARGUMENTS = re.compile(r"/(?:function/arguments|function_call/arguments|(?:output|input)/\d+/arguments)$")
+_HOST = re.compile(r"(?i)^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:@]+)")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one body (or one stream, piece by piece) has shown so far. Belongs to the caller of `judge_one`.
+
+    Start `tool_calls` at the count of the session so far, to limit calls a session.
+    """
+
+    matches: dict[int, int] = field(default_factory=dict)
+    characters: dict[int, int] = field(default_factory=dict)
+    tool_calls: int = 0
+    told: set[tuple[int, str]] = field(default_factory=set)
+
+
+Hit = tuple[int, Finding]
+
+
+def limit_hits(index: int, rule: LimitRule, segments: Sequence[Segment], tally: Tally) -> Iterator[Hit]:
+    """Findings of a size limit, once a body: at the segment that passed it."""
+    total = tally.characters.get(index, 0)
+    for number, segment in enumerate(segments):
+        total += len(segment.text)
+        for name, most in _bounds(rule.limit):
+            if total > most and (index, name) not in tally.told:
+                tally.told.add((index, name))
+                yield number, Finding(0, 0, f"limit:{name}", "SIZE_LIMIT", "limit")
+    tally.characters[index] = total
+
+
+def _bounds(limit: Limit) -> Iterator[tuple[str, int]]:
+    if limit.characters is not None:
+        yield "characters", limit.characters
+    if limit.tokens is not None:
+        yield "tokens", limit.tokens * CHARACTERS_PER_TOKEN
+
+
+def tool_hits(rule: ToolsRule, segments: Sequence[Segment], tally: Tally) -> Iterator[Hit]:
+    """Findings of tools that may not be offered or called, of wrong arguments and of too many calls."""
+    tools = rule.tools
+    named: dict[str, str] = {}
+    for number, segment in enumerate(segments):
+        if _NAME.search(segment.place):
+            named[segment.place.rpartition("/")[0]] = segment.text
+            if not tool_allowed(tools, segment.text):
+                yield number, _tool("tool:name")
+            if _OFFERED.search(segment.place) is None and tools.max_calls is not None:
+                tally.tool_calls += 1
+                if tally.tool_calls > tools.max_calls:
+                    yield number, _tool("tool:calls")
+        elif tools.arguments and _ARGUMENTS.search(segment.place):
+            name = named.get(segment.place.rpartition("/")[0], "")
+            if name in tools.arguments and not arguments_valid(tools, name, segment.text):
+                yield number, _tool("tool:arguments")
+
+
+def _tool(rule: str) -> Finding:
+    return Finding(0, 0, rule, "TOOL_CALL", "tool")
+
+
+def tool_allowed(tools: Tools, name: str) -> bool:
+    """Whether a tool of this name may be offered and called."""
+    if any(fnmatchcase(name, glob) for glob in tools.forbid):
+        return False
+    return not tools.allow or any(fnmatchcase(name, glob) for glob in tools.allow)
+
+
+def arguments_valid(tools: Tools, name: str, text: str) -> bool:
+    """Whether the JSON text of a call's arguments keeps the tool's schema. What is no JSON does not."""
+    if len(text) > MAX_ARGUMENTS:
+        return False
+    try:
+        return valid(tools.arguments[name], json.loads(text))
+    except (ValueError, RecursionError):
+        return False
+
+
+def link_taken(links: Links, link: str) -> bool:
+    """Whether a link leads where it may not. What names no host is taken: it cannot be vouched for."""
+    found = _HOST.match(link)
+    host = found.group(1).rstrip(".").lower() if found else ""
+    if not host:
+        return True
+    if any(_hosted(host, wanted) for wanted in links.deny):
+        return True
+    return bool(links.allow) and not any(_hosted(host, wanted) for wanted in links.allow)
+
+
+def _hosted(host: str, wanted: str) -> bool:
+    wanted = wanted.lower().rstrip(".")
+    if "*" in wanted or "?" in wanted:
+        return fnmatchcase(host, wanted)
+    return host == wanted or host.endswith("." + wanted)

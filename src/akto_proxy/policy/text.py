@@ -1,0 +1,98 @@
+"""A policy file's text to plain data, and what is wrong with it in sentences that never echo a value.
+
+YAML's traps are closed: no anchors (a short file could grow without end), no key twice (the reader and the person
+would disagree on which wins), no tags. The price: a word list shared by two rules is written twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from akto_proxy.errors import PolicyError
+from akto_proxy.policy.terms import MAX_TEXT
+
+MAX_SHOWN = 5  # problems told at once
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML only."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "anchors are not supported", parent.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value[:40]!r} twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load(text: str, name: str) -> dict[str, Any]:
+    """The mapping written in `text`; `name` is the file's name for errors.
+
+    Raises:
+        PolicyError: not YAML, not a mapping, too large.
+    """
+    if len(text) > MAX_TEXT:
+        raise PolicyError(f"{name}: larger than {MAX_TEXT} characters: split it into several files")
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyError(f"{name}, line {line}: not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PolicyError(f"{name}: not valid YAML ({type(error).__name__})") from None
+    if not isinstance(data, dict):
+        raise PolicyError(f"{name}: expected a mapping with `version: 1` and `policies`, got {type(data).__name__}")
+    return data
+
+
+def explain(error: ValidationError, name: str, tags: frozenset[str], fields: frozenset[str]) -> str:
+    """The first problems of a refused file: file, key, what was expected, what type came. Never a value.
+
+    `tags` are path parts that pydantic adds and no file holds, `fields` the known keys, for "did you mean".
+    """
+    problems = error.errors(include_url=False, include_context=False)
+    lines = [f"{name}: {_one(problem, tags, fields)}" for problem in problems[:MAX_SHOWN]]
+    if len(problems) > MAX_SHOWN:
+        lines.append(f"{name}: and {len(problems) - MAX_SHOWN} more")
+    return "\n".join(lines)
+
+
+def _one(problem: Any, tags: frozenset[str], fields: frozenset[str]) -> str:
+    where = path(problem["loc"], tags)
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])[:40]
+        near = difflib.get_close_matches(key, fields, 1)
+        return f"{where}: no such key" + (f": did you mean `{near[0]}`?" if near else "")
+    if problem["type"] == "missing":
+        return f"{where}: missing"
+    said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return (
+        f"{where}: expected {said}, got {type(problem['input']).__name__}"
+        if said != problem["msg"] and (problem["type"] != "value_error")
+        else f"{where}: {said} (got {type(problem['input']).__name__})"
+    )
+
+
+def path(parts: tuple[int | str, ...], tags: frozenset[str]) -> str:
+    """`policies[0].rules[2].regex` for the parts of a pydantic location.
+
+    A rule's tag follows its number, so it is left out only there: `detect` is also a key.
+    """
+    out = ""
+    for position, part in enumerate(parts):
+        if isinstance(part, int):
+            out += f"[{part}]"
+        elif not (part in tags and position and isinstance(parts[position - 1], int)):
+            out += f".{part[:60]}" if out else part[:60]
+    return out or "(file)"

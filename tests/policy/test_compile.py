@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from akto_proxy.config import assets
+from akto_proxy.errors import PolicyError
+from akto_proxy.model import Action, Caller, Finding, Segment
+from akto_proxy.policy.compile import PolicySet, Scope
+from akto_proxy.policy.schema import parse_policies
+
+
+def test_the_default_policy_redacts_secrets_and_blocks_injection(known):
+    default = PolicySet(parse_policies(assets.read_text("policy/packs/default.yaml"), "default.yaml"), known)
+    plan = default.plan(Scope())
+    segment = Segment("x" * 40, "/messages/0/content")
+    key = Finding(3, 23, "aws-access-key", "AWS_ACCESS_KEY", "secrets", 0.95)
+    attack = Finding(0, 40, "prompt-injection", "PROMPT_INJECTION", "injection", 0.95)
+
+    assert plan.judge([segment], [[key]]).action is Action.REDACT
+    assert [(edit.start, edit.end) for edit in plan.judge([segment], [[key]]).edits[0]] == [(3, 23)]
+    assert plan.judge([segment], [[attack]]).action is Action.BLOCK
+    assert {"aws-access-key", "email", "prompt-injection"} <= plan.enabled_request
+    assert "prompt-injection" not in plan.enabled_response
+
+
+def test_calls_that_no_policy_tells_apart_share_a_plan(known, policy):
+    made = PolicySet([policy(scope={"endpoints": ["chat-*"]})], known)
+    assert made.plan(Scope(endpoint="chat-1", caller=Caller(user="a"))) is made.plan(
+        Scope(endpoint="chat-2", caller=Caller(user="b"))
+    )
+    assert made.plan(Scope(endpoint="other")).policies == ()
+
+
+def test_a_file_order_changes_nothing(known, policy):
+    one, two = policy(name="one"), policy(name="two", action="alert")
+    assert PolicySet([one, two], known).version == PolicySet([two, one], known).version
+    assert PolicySet([one], known).version != PolicySet([two], known).version
+
+
+def test_a_name_that_nothing_has_is_refused_with_the_nearest(known, policy):
+    with pytest.raises(PolicyError, match=r"policy p, rules\[0\].detect.*EMAIL_ADDRES.*did you mean EMAIL_ADDRESS"):
+        PolicySet([policy(rules=[{"detect": "EMAIL_ADDRES"}])], known)
+
+
+def test_two_policies_of_one_name_are_refused(known, policy):
+    with pytest.raises(PolicyError, match="two policies are named 'p'"):
+        PolicySet([policy(), policy()], known)
+
+
+def test_a_policy_switched_off_does_nothing(known, policy):
+    assert PolicySet([policy(enabled=False)], known).plan(Scope()).policies == ()
+
+
+def test_own_rules_go_to_the_engine_and_are_enabled(known, policy):
+    made = PolicySet([policy(rules=[{"words": ["falcon"]}, {"canary": ["zx-81-canary"]}])], known)
+    assert [rule.id for rule in made.custom_rules] == ["custom:p:0", "custom:p:1"]
+    assert {"custom:p:0", "custom:p:1"} <= made.plan(Scope()).enabled_request
+
+
+def test_only_needed_detectors_are_named(known, policy):
+    assert PolicySet([policy()], known).detectors == {"engine"}
+    assert PolicySet([policy(rules=[{"detect": "harm-s1"}])], known).detectors == {"harm"}
+
+
+def test_a_sampled_policy_is_drawn_by_ticket(known, policy):
+    made = PolicySet([policy(sample=0.1, rules=[{"detect": "email", "action": "alert"}])], known)
+    assert made.plan(Scope(), 0.05).policies
+    assert not made.plan(Scope(), 0.5).policies
