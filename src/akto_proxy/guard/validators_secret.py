@@ -1,0 +1,140 @@
+"""Is this value a secret, or does it only stand where one could? Placeholders, references and plain words are not.
+
+Trade-off: a password that is a plain dictionary word ("sunshine") is let pass outside a quoted assignment, because
+every "password: required" in prose and code would be redacted otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+# Values that stand for a value. Searched anywhere, case-insensitively.
+_STAND_IN = re.compile(
+    r"example|placeholder|change[_-]?me|change[_-]?this|replace[_-]?(?:me|this|with)|insert[_-]|your[_-]|yoursecret"
+    r"|yourpass|yourtoken|yourkey|yourapi|<[^>]{0,60}>|x{5,}|\*{3,}|\.{3,}|…|#{4,}|_{4,}|-{5,}|redacted|dummy|todo|fixme"
+    r"|not[_-]?a[_-]?real|fake[_-]?(?:key|token|secret|pass)|(?:key|token|secret|pass(?:word)?)[_-]?here|my[_-]?(?:secret|token"
+    r"|api[_-]?key|password)(?:$|[_-])|sample[_-]|test[_-]?(?:key|token|secret|pass)|0{8,}|12345678901234|abcdefghijkl",
+    re.IGNORECASE,
+)
+# Whole values that refer to a value kept elsewhere, or are of a form that is never a secret.
+_REFERENCE = re.compile(
+    r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}|\{[A-Za-z_][\w.]*\}|%[A-Za-z_]\w*%|%\(?\w*\)?[sd]|@[\w.]+@|<.*>|\[.*\]"
+    r"|(?:os\.)?(?:environ|getenv|env|process\.env|secrets?|vault|var|local|data|self|this|config|settings|params?|args?"
+    r"|request|req|ctx|context|kwargs|props|state|options?|opts|input|event|row|user|arn|keyvault|ssm)[.\[(:].*"
+    r"|(?:https?|file|s3|gs|op|vault|ssm|arn|ref\+\w+|secretsmanager)://.*"
+    r"|(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w./\\ -]*|[\w-]+\.(?:py|js|ts|json|ya?ml|txt|pem|key|crt|md|toml|env"
+    r"|conf|cfg|ini|html?|css|go|java|rb|sh)"
+    r"|[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+(?:[\[(].*)?|[A-Za-z_]\w*[\[(].*|&\w+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
+    r"|v?\d+(?:\.\d+)+[\w.-]*|-?\d+(?:\.\d+)?(?:px|em|rem|%|s|ms|kb|mb|gb|k|m|b|h|d)?|0x[0-9a-fA-F]{1,8}|#[0-9a-fA-F]{3,8}",
+    re.IGNORECASE | re.DOTALL,
+)
+# An identifier made of the very words that name a secret, or a usual variable: `password2`, `token_b64`, `sha256`.
+_IDENTIFIER = re.compile(
+    r"[a-z_-]*(?:pass|pwd|token|secret|key|auth|cred|param|value|string|field|input|user|name|type|code|hash|sha|md5|base64|utf"
+    r"|oauth|http|version|config|option|bearer|basic|index|level|model|bert|gpt|llama|none|null|true|false|undefined)[a-z_-]*"
+    r"\d{0,4}[a-z_-]*|[a-z]{1,3}[0-9]{1,3}|[A-Za-z]+(?:[_-][A-Za-z]+)*",
+    re.IGNORECASE,
+)
+_WORDY = re.compile(r"[A-Za-z]+(?:[-_'][A-Za-z0-9]+)+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d?", re.ASCII)
+_SPECIAL = frozenset("!@#$%^&*+=?~|;:<>{}[]()")
+
+
+def entropy(text: str) -> float:
+    """Shannon entropy of the characters of `text`, in bits each."""
+    size = len(text)
+    return -sum(n / size * math.log2(n / size) for n in Counter(text).values()) if size else 0.0
+
+
+def not_placeholder(text: str) -> bool:
+    """A published token form that is filled with something: not `xxxx`, `EXAMPLE`, `<your-key>`."""
+    if _STAND_IN.search(text):
+        return False
+    return len(text) < 12 or len(set(text)) >= 6
+
+
+def token(text: str) -> bool:
+    """An opaque token: letters and digits mixed, not a placeholder, not words joined by hyphens."""
+    if not not_placeholder(text) or (_WORDY.fullmatch(text) and sum(map(str.isdigit, text)) < 3):
+        return False
+    return any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+
+
+def _kinds(text: str) -> tuple[bool, bool, bool, bool]:
+    """Does `text` hold a lower-case letter, an upper-case one, a digit, a special character?"""
+    return (
+        any(map(str.islower, text)),
+        any(map(str.isupper, text)),
+        any(map(str.isdigit, text)),
+        not _SPECIAL.isdisjoint(text),
+    )
+
+
+def _stands_for_value(text: str) -> bool:
+    return bool(_STAND_IN.search(text) or _REFERENCE.fullmatch(text))
+
+
+def secret_quoted(text: str) -> bool:
+    """A quoted value under a name such as `password`: digits or specials among letters, and no reference."""
+    text = text.strip()
+    if len(text) < 5 or _stands_for_value(text) or len(set(text)) < 4:
+        return False
+    lower, upper, digit, special = _kinds(text)
+    if " " in text:
+        return False
+    if digit and not (lower or upper):
+        return len(text) >= 6
+    if not digit and not special:
+        return len(text) >= 16 and lower and upper and not _WORDY.fullmatch(text)
+    return not _IDENTIFIER.fullmatch(text)
+
+
+def secret_bare(text: str) -> bool:
+    """An unquoted value after `=` or `:`: as `secret_quoted`, but it must not look like code."""
+    if len(text) < 6 or not secret_quoted(text):
+        return False
+    lower, upper, digit, special = _kinds(text)
+    letters = lower or upper
+    if not digit:
+        return special and len(text) >= 8 and lower + upper + special >= 2 and len(set(text) & _SPECIAL) >= 2
+    return letters and entropy(text) >= 2.3
+
+
+def secret_prose(text: str) -> bool:
+    """A value after "the password is": a sentence's last full stop does not count, digits alone do when six or more."""
+    text = text.rstrip(".,!?;:")
+    if text.isdigit():
+        return 6 <= len(text) <= 24 and len(set(text)) > 1
+    return secret_bare(text) or (secret_quoted(text) and len(text) >= 6 and _kinds(text)[2])
+
+
+def secret_strong(text: str) -> bool:
+    """A value that looks random on its own: for names that promise little (`key`, `token`, `auth`)."""
+    text = text.rstrip(".,;:")
+    if len(text) < 8 or _stands_for_value(text) or _IDENTIFIER.fullmatch(text) or _WORDY.fullmatch(text):
+        return False
+    lower, upper, digit, special = _kinds(text)
+    if not digit or not (lower or upper):
+        return False
+    if len(text) >= 20:
+        return entropy(text) >= 3.0 and sum(map(str.isdigit, text)) >= 2
+    return lower + upper + digit + special >= 3 and entropy(text) >= 2.8
+
+
+def pem_body(text: str) -> bool:
+    """A private key block with a body (a bare header in prose or a search pattern has none)."""
+    return len(text) > 80 or "\n" in text or "\\n" in text
+
+
+def basic_pair(text: str) -> bool:
+    """The password part of `user:password@host`: any value that is no reference."""
+    return not _stands_for_value(text) and text.lower() not in {
+        "password",
+        "pass",
+        "passwd",
+        "pwd",
+        "token",
+        "secret",
+        "user",
+    }
