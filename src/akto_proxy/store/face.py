@@ -80,6 +80,10 @@ class Filter:
         return self == Filter(since=self.since, until=self.until)
 
 
+ALL = Filter()
+"""The filter that filters nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A record's place in its writer's hash chain. `digest` and `chain` are hex SHA-256."""
@@ -294,15 +298,15 @@ class TraceStore(Protocol):
         """The whole trace."""
         ...
 
-    def search(self, where: Filter = Filter(), *, cursor: str = "", limit: int = 50) -> Page:
+    def search(self, where: Filter = ALL, *, cursor: str = "", limit: int = 50) -> Page:
         """Traces, newest first, a page at a time."""
         ...
 
-    def count(self, where: Filter = Filter()) -> int:
+    def count(self, where: Filter = ALL) -> int:
         """How many traces."""
         ...
 
-    def totals(self, where: Filter = Filter()) -> Totals:
+    def totals(self, where: Filter = ALL) -> Totals:
         """Requests, verdicts, tokens and latencies in one line."""
         ...
 
@@ -313,11 +317,11 @@ class TraceStore(Protocol):
         """
         ...
 
-    def top(self, by: By, where: Filter = Filter(), *, limit: int = 10) -> tuple[Count, ...]:
+    def top(self, by: By, where: Filter = ALL, *, limit: int = 10) -> tuple[Count, ...]:
         """The names with the most traces. The empty name is left out."""
         ...
 
-    def sessions(self, where: Filter = Filter(), *, cursor: str = "", limit: int = 50) -> SessionPage:
+    def sessions(self, where: Filter = ALL, *, cursor: str = "", limit: int = 50) -> SessionPage:
         """Conversations, last used first. `since`, `until`, `user`, `agent` and `model` filter."""
         ...
 
@@ -325,7 +329,7 @@ class TraceStore(Protocol):
         """The newest `limit` whole traces of a session, oldest first."""
         ...
 
-    def events(self, where: Filter = Filter(), *, cursor: str = "", limit: int = 50) -> EventPage:
+    def events(self, where: Filter = ALL, *, cursor: str = "", limit: int = 50) -> EventPage:
         """Decisions, newest first. The decision fields of the filter (rule to policy, severity) ask of the decision."""
         ...
 
@@ -341,7 +345,7 @@ class TraceStore(Protocol):
         """How much is kept."""
         ...
 
-    def export(self, where: Filter = Filter()) -> Iterator[bytes]:
+    def export(self, where: Filter = ALL) -> Iterator[bytes]:
         """The exact records (JSON of a Trace), oldest first, without holding more than a page in memory."""
         ...
 
