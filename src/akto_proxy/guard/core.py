@@ -1,0 +1,174 @@
+"""Many rules over some bytes: one vectorscan pass says which rules could match, RE2 says where, gates say if.
+
+All rules are one database of triggers (see `trigger`). A rule that wants a keyword is a logical combination there, so a
+text with many numbers but no word about them costs no Python at all. vectorscan runs without start-of-match, and each
+expression reports once: the pass only narrows down, so its answer may be too wide but never too narrow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import hyperscan
+
+from akto_proxy.errors import PolicyError
+from akto_proxy.guard.matcher import Check, Matcher, Words
+from akto_proxy.guard.rule import Rule
+from akto_proxy.guard.syntax import parse
+from akto_proxy.guard.trigger import trigger
+
+Raw = tuple[int, int, int, int, int, float]
+"""A match: its start and end, its finding's start and end, the rule's number, the score (0.0: gated out)."""
+
+_PLAIN = hyperscan.HS_FLAG_SINGLEMATCH
+_PART = hyperscan.HS_FLAG_QUIET
+_BOTH = hyperscan.HS_FLAG_COMBINATION | hyperscan.HS_FLAG_SINGLEMATCH
+
+
+class Core:
+    """The compiled rules. Any thread may use it: each running scan takes a scratch of its own."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        validators: Mapping[str, Check],
+        allow: frozenset[str],
+        database: bytes | None,
+    ) -> None:
+        self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
+        self.reach = max((matcher.reach for matcher in self.matchers), default=1)
+        self.before = max((matcher.before for matcher in self.matchers), default=4)
+        self._plan = Plan(rules)
+        self._owners = self._plan.owners
+        self._scan: Callable[..., None] | None = None
+        self._scratches: list[Any] = []
+        self._database: Any = None
+        if rules:
+            self._database = self._load(database)
+            self._scratch = hyperscan.Scratch(self._database)
+            self._scan = self._database.scan
+
+    def _load(self, dumped: bytes | None) -> Any:
+        if dumped is not None:
+            try:
+                return hyperscan.loadb(dumped, hyperscan.HS_MODE_BLOCK)
+            except hyperscan.HyperscanError:
+                pass  # dumped by another version or for another processor: compile it again
+        return self._plan.compile()
+
+    def dump(self) -> bytes:
+        """The compiled database, for this version of vectorscan on this kind of processor."""
+        return bytes(hyperscan.dumpb(self._database)) if self._database is not None else b""
+
+    def triggered(self, data: bytes) -> list[int]:
+        """The numbers of the rules that could match in `data`, in no order."""
+        if self._scan is None:
+            return []
+        hits: list[int] = []
+        scratches = self._scratches
+        scratch = scratches.pop() if scratches else self._scratch.clone()
+        try:
+            self._scan(data, match_event_handler=_hit, context=hits, scratch=scratch)
+        except hyperscan.ScanTerminated:
+            pass  # every expression has reported
+        finally:
+            scratches.append(scratch)
+        return [number for hit in hits for number in self._owners[hit]] if hits else hits
+
+    def find(
+        self, data: bytes, numbers: Iterable[int], begin: int, stop: int, resume: Mapping[int, int] | None = None
+    ) -> list[Raw]:
+        """The matches of rules `numbers` that start in `begin..stop-1`; `resume` gives a rule a later begin."""
+        found: list[Raw] = []
+        for number in numbers:
+            matcher = self.matchers[number]
+            first = max(begin, resume.get(number, begin)) if resume else begin
+            found += [(*span, number, matcher.judge(data, span)) for span in matcher.spans(data, first, stop)]
+        return found
+
+    def resolve(self, found: list[Raw]) -> list[Raw]:
+        """Those that passed their gates, without overlaps: the higher score wins, then the longer, then the earlier."""
+        live = [raw for raw in found if raw[5] > 0.0 and raw[3] > raw[2]]
+        if len(live) < 2:
+            return live
+        live.sort(key=lambda raw: (-raw[5], raw[2] - raw[3], raw[2], self.matchers[raw[4]].rule.id))
+        return _without_overlaps(live)
+
+
+class Plan:
+    """What the database holds: its expressions and, for each that reports, the rules that it stands for."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.expressions: list[bytes] = []
+        self.flags: list[int] = []
+        self.owners: dict[int, tuple[int, ...]] = {}
+        parts: dict[bytes, int] = {}
+        reported: dict[tuple[bytes, tuple[bytes, ...]], list[int]] = {}
+        for number, rule in enumerate(rules):
+            pattern = trigger(parse(rule.pattern)).encode("ascii")
+            reported.setdefault((pattern, Words(rule.keywords).forms), []).append(number)
+        for (pattern, words), numbers in reported.items():
+            expression, flags = pattern, _PLAIN
+            if words:
+                ids = [self._part(parts, b"(?i)" + _escape(word)) for word in words]
+                either = " | ".join(str(number) for number in ids)
+                expression = f"{self._part(parts, pattern)} & ({either})".encode()
+                flags = _BOTH
+            self.owners[self._add(expression, flags)] = tuple(numbers)
+
+    def _part(self, parts: dict[bytes, int], expression: bytes) -> int:
+        if expression not in parts:
+            parts[expression] = self._add(expression, _PART)
+        return parts[expression]
+
+    def _add(self, expression: bytes, flags: int) -> int:
+        self.expressions.append(expression)
+        self.flags.append(flags)
+        return len(self.expressions) - 1
+
+    def fingerprint(self, extra: str) -> str:
+        """A name for the compiled form: the same expressions and the same vectorscan give the same."""
+        digest = hashlib.sha256(f"{version('hyperscan')}\n{extra}\n".encode())
+        for expression, flags in zip(self.expressions, self.flags, strict=True):
+            digest.update(b"%d %d " % (flags, len(expression)) + expression)
+        return digest.hexdigest()[:32]
+
+    def compile(self) -> Any:
+        """The database.
+
+        Raises:
+            PolicyError: vectorscan cannot hold an expression.
+        """
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        try:
+            database.compile(
+                expressions=self.expressions, ids=list(range(len(self.expressions))), flags=list(self.flags)
+            )
+        except hyperscan.HyperscanError as error:
+            raise PolicyError(f"rules: vectorscan refuses a pattern: {error}; make its repeats smaller") from None
+        return database
+
+
+def _hit(number: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:
+    hits.append(number)
+
+
+def _escape(word: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in word)
+
+
+def _without_overlaps(ranked: list[Raw]) -> list[Raw]:
+    """The ranked matches, each kept unless one kept before it overlaps; sorted by start."""
+    starts: list[int] = []
+    kept: list[Raw] = []
+    for raw in ranked:
+        at = bisect_left(starts, raw[3])
+        if at and kept[at - 1][3] > raw[2]:
+            continue
+        starts.insert(at, raw[2])
+        kept.insert(at, raw)
+    return kept
