@@ -16,9 +16,9 @@ from typing import Any
 import re2
 
 from akto_proxy.errors import PolicyError
-from akto_proxy.guard.matcher import Matcher, compile_re2
+from akto_proxy.guard.matcher import compile_re2
 from akto_proxy.guard.shape import bounds, write, write_atom
-from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value, parse
+from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
 
 EXACT = 8  # a repeat of one character up to this is kept exact
 MEMORY = 24  # MiB that RE2 may use for one group; it takes them only as texts need them
@@ -27,9 +27,9 @@ _TIERS = (160, 2048)  # rules of like reach share a group, so that a short one i
 _FREE = re2._Anchor.UNANCHORED
 
 
-def closure(pattern: str) -> str:
-    """A pattern that matches every beginning of every match of `pattern` (and the empty text)."""
-    return _beginnings(parse(pattern))
+def closure(node: Node) -> str:
+    """A pattern that matches every beginning of every match of `node` (and the empty text)."""
+    return _beginnings(node)
 
 
 def _beginnings(node: Node) -> str:
@@ -87,35 +87,36 @@ def _loose(node: Node) -> str:
 
 
 class Closures:
-    """The beginnings of a set of rules, in as few groups as RE2 can hold."""
+    """The beginnings of some trees, in as few groups as RE2 can hold."""
 
-    def __init__(self, matchers: Sequence[Matcher]) -> None:
+    def __init__(self, trees: Sequence[tuple[Node, int]]) -> None:
+        """Each tree comes with its reach: the bytes from a start after which that start is decided."""
         self._groups: list[tuple[int, Any]] = []
         below = 0
         for tier in (*_TIERS, None):
-            chosen = [m for m in matchers if m.reach > below and (tier is None or m.reach <= tier)]
+            chosen = [(node, reach) for node, reach in trees if reach > below and (tier is None or reach <= tier)]
             below = tier or below
             if chosen:
                 self._add(chosen)
 
-    def _add(self, matchers: list[Matcher]) -> None:
-        union = "|".join(sorted({closure(matcher.rule.pattern) for matcher in matchers}))
+    def _add(self, trees: list[tuple[Node, int]]) -> None:
+        union = "|".join(sorted({closure(node) for node, _ in trees}))
         try:
             compiled = compile_re2(f"(?:{union})\\z", MEMORY)
         except PolicyError:
-            if len(matchers) == 1:
+            if len(trees) == 1:
                 raise
-            half = len(matchers) // 2
-            self._add(matchers[:half])
-            self._add(matchers[half:])
+            half = len(trees) // 2
+            self._add(trees[:half])
+            self._add(trees[half:])
             return
-        self._groups.append((max(matcher.reach for matcher in matchers), compiled.Match))
+        self._groups.append((max(reach for _, reach in trees), compiled.Match))
 
     def earliest(self, data: bytes, begin: int) -> int:
         """The earliest live start in `data[begin:]`, the end of `data` when there is none."""
         live = end = len(data)
         for reach, match in self._groups:
-            # Beyond its reach a start is decided, whatever comes; one byte more shows what follows the widest match.
+            # A start further back than the reach is decided: what follows the widest match is known.
             since = max(begin, end - reach)
             if since < live:
                 live = min(live, match(_FREE, data, since, end)[0][0])

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import hyperscan
 
 from akto_proxy.errors import PolicyError
+from akto_proxy.guard.closure import Closures
+from akto_proxy.guard.head import OVERLAP, Head, head
 from akto_proxy.guard.matcher import Check, Matcher, Words
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.syntax import parse
@@ -29,45 +31,22 @@ _PART = hyperscan.HS_FLAG_QUIET
 _BOTH = hyperscan.HS_FLAG_COMBINATION | hyperscan.HS_FLAG_SINGLEMATCH
 
 
-class Core:
-    """The compiled rules. Any thread may use it: each running scan takes a scratch of its own."""
+class Pass:
+    """One vectorscan database. Any thread may use it: each running scan takes a scratch of its own."""
 
-    def __init__(
-        self,
-        rules: Sequence[Rule],
-        validators: Mapping[str, Check],
-        allow: frozenset[str],
-        database: bytes | None,
-    ) -> None:
-        self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
-        self.reach = max((matcher.reach for matcher in self.matchers), default=1)
-        self.before = max((matcher.before for matcher in self.matchers), default=4)
-        self._plan = Plan(rules)
-        self._owners = self._plan.owners
-        self._scan: Callable[..., None] | None = None
+    def __init__(self, plan: Plan, dumped: bytes | None) -> None:
+        self._owners = plan.owners
+        self._database = _load(dumped) or plan.compile()
+        self._scan = self._database.scan
+        self._scratch = hyperscan.Scratch(self._database)
         self._scratches: list[Any] = []
-        self._database: Any = None
-        if rules:
-            self._database = self._load(database)
-            self._scratch = hyperscan.Scratch(self._database)
-            self._scan = self._database.scan
-
-    def _load(self, dumped: bytes | None) -> Any:
-        if dumped is not None:
-            try:
-                return hyperscan.loadb(dumped, hyperscan.HS_MODE_BLOCK)
-            except hyperscan.HyperscanError:
-                pass  # dumped by another version or for another processor: compile it again
-        return self._plan.compile()
 
     def dump(self) -> bytes:
         """The compiled database, for this version of vectorscan on this kind of processor."""
-        return bytes(hyperscan.dumpb(self._database)) if self._database is not None else b""
+        return bytes(hyperscan.dumpb(self._database))
 
-    def triggered(self, data: bytes) -> list[int]:
-        """The numbers of the rules that could match in `data`, in no order."""
-        if self._scan is None:
-            return []
+    def run(self, data: bytes) -> list[int]:
+        """The numbers of the rules that report in `data`, in no order."""
         hits: list[int] = []
         scratches = self._scratches
         scratch = scratches.pop() if scratches else self._scratch.clone()
@@ -78,6 +57,52 @@ class Core:
         finally:
             scratches.append(scratch)
         return [number for hit in hits for number in self._owners[hit]] if hits else hits
+
+
+class Core:
+    """The compiled rules: matchers, the pass that says which could match, the pass that says which may have begun."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        validators: Mapping[str, Check],
+        allow: frozenset[str],
+        database: bytes | None,
+    ) -> None:
+        self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
+        self.heads = tuple(head(parse(rule.pattern)) for rule in rules)
+        self.before = max((matcher.before for matcher in self.matchers), default=0) + OVERLAP
+        self._closures: dict[int, Closures] = {}
+        self._triggers = self._anchors = None
+        triggers, anchors = _unpack(database)
+        if database is None:  # what was dumped was compiled before, so it was right
+            for matcher in self.matchers:
+                matcher.compile()
+        if rules:
+            self._triggers = Pass(triggers_of(rules), triggers)
+        if any(item.anchor for item in self.heads):
+            self._anchors = Pass(anchors_of(self.heads), anchors)
+
+    def dump(self) -> bytes:
+        """The compiled databases, to be given back as `database`."""
+        first = self._triggers.dump() if self._triggers else b""
+        return len(first).to_bytes(4, "big") + first + (self._anchors.dump() if self._anchors else b"")
+
+    def triggered(self, data: bytes) -> list[int]:
+        """The numbers of the rules that could match in `data`, in no order."""
+        return self._triggers.run(data) if self._triggers else []
+
+    def begun(self, data: bytes) -> list[int]:
+        """The numbers of the rules whose anchor occurs in `data`."""
+        return self._anchors.run(data) if self._anchors else []
+
+    def closure(self, number: int) -> Closures:
+        """What could still become a match of one rule."""
+        known = self._closures.get(number)
+        if known is None:
+            matcher = self.matchers[number]
+            known = self._closures[number] = Closures([(parse(matcher.rule.pattern), matcher.reach)])
+        return known
 
     def find(
         self, data: bytes, numbers: Iterable[int], begin: int, stop: int, resume: Mapping[int, int] | None = None
@@ -100,24 +125,24 @@ class Core:
 
 
 class Plan:
-    """What the database holds: its expressions and, for each that reports, the rules that it stands for."""
+    """What a database holds: its expressions and, for each that reports, the rules that it stands for."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, reports: Iterable[tuple[str, tuple[bytes, ...]]]) -> None:
+        """Each report is a byte pattern and the words of which one must occur too; its place is the rule's number."""
         self.expressions: list[bytes] = []
         self.flags: list[int] = []
         self.owners: dict[int, tuple[int, ...]] = {}
         parts: dict[bytes, int] = {}
-        reported: dict[tuple[bytes, tuple[bytes, ...]], list[int]] = {}
-        for number, rule in enumerate(rules):
-            pattern = trigger(parse(rule.pattern)).encode("ascii")
-            reported.setdefault((pattern, Words(rule.keywords).forms), []).append(number)
-        for (pattern, words), numbers in reported.items():
-            expression, flags = pattern, _PLAIN
+        distinct: dict[tuple[str, tuple[bytes, ...]], list[int]] = {}
+        for number, report in enumerate(reports):
+            if report[0]:
+                distinct.setdefault(report, []).append(number)
+        for (pattern, words), numbers in distinct.items():
+            expression, flags = pattern.encode("ascii"), _PLAIN
             if words:
                 ids = [self._part(parts, b"(?i)" + _escape(word)) for word in words]
                 either = " | ".join(str(number) for number in ids)
-                expression = f"{self._part(parts, pattern)} & ({either})".encode()
-                flags = _BOTH
+                expression, flags = f"{self._part(parts, expression)} & ({either})".encode(), _BOTH
             self.owners[self._add(expression, flags)] = tuple(numbers)
 
     def _part(self, parts: dict[bytes, int], expression: bytes) -> int:
@@ -130,12 +155,12 @@ class Plan:
         self.flags.append(flags)
         return len(self.expressions) - 1
 
-    def fingerprint(self, extra: str) -> str:
+    def fingerprint(self) -> bytes:
         """A name for the compiled form: the same expressions and the same vectorscan give the same."""
-        digest = hashlib.sha256(f"{version('hyperscan')}\n{extra}\n".encode())
+        digest = hashlib.sha256(f"{version('hyperscan')}\n".encode())
         for expression, flags in zip(self.expressions, self.flags, strict=True):
             digest.update(b"%d %d " % (flags, len(expression)) + expression)
-        return digest.hexdigest()[:32]
+        return digest.digest()
 
     def compile(self) -> Any:
         """The database.
@@ -151,6 +176,32 @@ class Plan:
         except hyperscan.HyperscanError as error:
             raise PolicyError(f"rules: vectorscan refuses a pattern: {error}; make its repeats smaller") from None
         return database
+
+
+def triggers_of(rules: Sequence[Rule]) -> Plan:
+    """What tells that a rule could match somewhere in a text."""
+    return Plan((trigger(parse(rule.pattern)), Words(rule.keywords).forms) for rule in rules)
+
+
+def anchors_of(heads: Sequence[Head]) -> Plan:
+    """What tells that a rule may have begun."""
+    return Plan((item.anchor, ()) for item in heads)
+
+
+def _unpack(dumped: bytes | None) -> tuple[bytes | None, bytes | None]:
+    if not dumped or len(dumped) < 4:
+        return None, None
+    size = 4 + int.from_bytes(dumped[:4], "big")
+    return dumped[4:size], dumped[size:]
+
+
+def _load(dumped: bytes | None) -> Any:
+    if not dumped:
+        return None
+    try:
+        return hyperscan.loadb(dumped, hyperscan.HS_MODE_BLOCK)
+    except hyperscan.HyperscanError:
+        return None  # dumped by another version or for another processor: compile it again
 
 
 def _hit(number: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:

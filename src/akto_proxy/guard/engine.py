@@ -6,17 +6,18 @@ clean traffic (nearly all) costs one call, and a hit costs one more per text.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from akto_proxy.errors import PolicyError
 from akto_proxy.guard.catalogue import check_rule
-from akto_proxy.guard.closure import Closures
-from akto_proxy.guard.core import Core, Plan, Raw
+from akto_proxy.guard.core import Core, Raw, anchors_of, triggers_of
+from akto_proxy.guard.head import head
 from akto_proxy.guard.matcher import Check, compile_re2
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.shape import write
-from akto_proxy.guard.stream import StreamGuard, finding, offsets
+from akto_proxy.guard.stream import StreamGuard, Watch, finding, offsets
 from akto_proxy.guard.syntax import parse
 from akto_proxy.model import Finding
 
@@ -50,7 +51,7 @@ class Engine:
             check_rule(rule, f"rule `{rule.id}`")
         self.fingerprint = fingerprint(self.rules)
         self._core = Core(self.rules, _shipped() if validators is None else validators, allow, database)
-        self._sets: dict[frozenset[str] | None, tuple[frozenset[int] | None, Closures]] = {}
+        self._sets: dict[frozenset[str] | None, Watch] = {}
 
     def dump(self) -> bytes:
         """The compiled database, to be kept under `fingerprint` and given back as `database`."""
@@ -80,13 +81,12 @@ class Engine:
             known = self._sets[enabled] = self._prepare(enabled)
             if len(self._sets) > 64:  # policies are few; a caller that makes up sets must not fill the memory
                 self._sets.pop(next(iter(self._sets)))
-        return StreamGuard(self._core, known[1], known[0], limit)
+        return StreamGuard(self._core, known, limit)
 
-    def _prepare(self, enabled: frozenset[str] | None) -> tuple[frozenset[int] | None, Closures]:
+    def _prepare(self, enabled: frozenset[str] | None) -> Watch:
         if enabled is None:
-            return None, Closures(self._core.matchers)
-        numbers = frozenset(self._numbers[name] for name in enabled if name in self._numbers)
-        return numbers, Closures([self._core.matchers[number] for number in sorted(numbers)])
+            return Watch(self._core, range(len(self.rules)))
+        return Watch(self._core, sorted(self._numbers[name] for name in enabled if name in self._numbers))
 
     def _findings(self, data: bytes, found: list[Raw]) -> list[Finding]:
         if data.isascii():
@@ -97,7 +97,8 @@ class Engine:
 
 def fingerprint(rules: Sequence[Rule]) -> str:
     """A name for what `rules` compile to; compute it to look for a kept database before building the Engine."""
-    return Plan(rules).fingerprint("engine-1")
+    plans = (triggers_of(rules), anchors_of([head(parse(rule.pattern)) for rule in rules]))
+    return hashlib.sha256(b"".join(plan.fingerprint() for plan in plans)).hexdigest()[:32]
 
 
 def compile_database(rules: Sequence[Rule]) -> bytes:

@@ -42,18 +42,27 @@ class Matcher:
         self.reach = rule.reach
         self.before = rule.reach_before
         self.capped = own is None or own > self.reach
-        self._match = compile_re2(write(tree)).Match
+        self._match: Any = None  # compiled when first wanted: a start need not wait for hundreds of them
         self._check = _validator(rule, validators)
         self._keywords = Words(rule.keywords)
         self._context = Words(rule.context)
         self._allow = allow
+
+    def compile(self) -> Any:
+        """RE2's search for this rule.
+
+        Raises:
+            PolicyError: RE2 cannot hold the pattern.
+        """
+        self._match = compile_re2(write(parse(self.rule.pattern))).Match
+        return self._match
 
     def spans(self, data: bytes, begin: int, stop: int) -> Iterator[Span]:
         """The matches in `data` that start in `begin..stop-1`, in order."""
         if self.capped:
             yield from self._capped(data, begin, stop)
             return
-        match, end = self._match, len(data)
+        match, end = self._match or self.compile(), len(data)
         while True:
             groups = match(_FREE, data, begin, end)
             first, last = groups[0]
@@ -67,7 +76,7 @@ class Matcher:
 
         It looks through windows of twice the reach, so a start without an end costs a window, not the whole text.
         """
-        match, reach, end = self._match, self.reach, len(data)
+        match, reach, end = self._match or self.compile(), self.reach, len(data)
         while begin < stop:
             groups = match(_FREE, data, begin, min(end, begin + 2 * reach))
             first = groups[0][0]

@@ -16,10 +16,13 @@ only for an endless chain of overlapping findings.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from akto_proxy.guard.closure import Closures
 from akto_proxy.guard.core import Core, Raw
+from akto_proxy.guard.head import OVERLAP
+from akto_proxy.guard.shape import widest
 from akto_proxy.model import Finding
 
 _PATIENT = 256  # bytes held above which the guard waits for an eighth more before it looks again
@@ -36,19 +39,47 @@ class Released:
 NOTHING = Released()
 
 
+class Watch:
+    """What a set of enabled rules needs in streams. Made once a set, shared by its streams."""
+
+    def __init__(self, core: Core, numbers: Iterable[int]) -> None:
+        self.numbers = frozenset(numbers)
+        self.always = any(not core.heads[number].anchor for number in self.numbers)
+        trees = []
+        for number in sorted(self.numbers):
+            reach = core.matchers[number].reach
+            trees.append((core.heads[number].node, min(reach, widest(core.heads[number].node) or reach)))
+        self.heads = Closures(trees)
+
+
 class StreamGuard:
     """One lane of text. Not for use from several threads."""
 
-    __slots__ = ("_base", "_closures", "_core", "_data", "_debt", "_enabled", "_limit", "_resume", "_text", "_wait")
+    __slots__ = (
+        "_armed",
+        "_base",
+        "_core",
+        "_data",
+        "_debt",
+        "_limit",
+        "_recent",
+        "_resume",
+        "_seen",
+        "_text",
+        "_wait",
+        "_watch",
+    )
 
-    def __init__(self, core: Core, closures: Closures, enabled: frozenset[int] | None, limit: int) -> None:
+    def __init__(self, core: Core, watch: Watch, limit: int) -> None:
         self._core = core
-        self._closures = closures
-        self._enabled = enabled
+        self._watch = watch
         self._limit = limit
         self._text = ""  # held
         self._data = b""  # what already left, as far as rules look back, then what is held
         self._base = 0  # where in `_data` the held part begins
+        self._seen = 0  # up to where `_data` was searched for anchors
+        self._recent: dict[int, int] = {}  # rule number -> place in `_data` before which its anchor was seen
+        self._armed: set[int] = set()  # rules whose head may be complete at a live start
         self._resume: dict[int, int] = {}  # rule number -> place in `_data` before which it has consumed the text
         self._wait = 0  # bytes held before it is worth looking again
         self._debt: tuple[int, int] = (0, 0)  # after an overflow: the rule, and the bytes it still covers
@@ -73,9 +104,9 @@ class StreamGuard:
         return self._pay(final=True) if self._debt[1] else self._advance(final=True)
 
     def _advance(self, *, final: bool) -> Released:
-        data, base = self._data, self._base
-        end = len(data)
-        live = end if final else self._closures.earliest(data, base)
+        base, end = self._base, len(self._data)
+        self._search(end)
+        live = end if final else self._earliest(end)
         if live == base and not final:
             return self._hold()
         found = self._found(live)
@@ -84,15 +115,41 @@ class StreamGuard:
         cut = _cut(found, live)
         if cut == base and not final:
             return self._hold()
-        for _, last, *_, number, _ in (raw for raw in found if raw[0] < cut):
-            if last > cut:
-                self._resume[number] = last
-        return self._release(cut, self._core.resolve([raw for raw in found if raw[0] < cut]))
+        gone = [raw for raw in found if raw[0] < cut]
+        for raw in gone:
+            if raw[1] > cut:
+                self._resume[raw[4]] = raw[1]
+        return self._release(cut, self._core.resolve(gone))
+
+    def _search(self, end: int) -> None:
+        """Note which rules may have begun in the text that is new."""
+        begun = self._core.begun(self._data[max(0, self._seen - OVERLAP) :])
+        self._seen = end
+        for number in begun:
+            if number in self._watch.numbers:
+                self._recent[number] = end
+                if not self._core.heads[number].whole:
+                    self._armed.add(number)
+
+    def _earliest(self, end: int) -> int:
+        live = self._watch.heads.earliest(self._data, self._base)
+        for number in tuple(self._armed):
+            start = self._core.closure(number).earliest(self._data, self._base)
+            if start == end:
+                self._armed.discard(number)  # what is dead stays dead
+            live = min(live, start)
+        return live
 
     def _found(self, stop: int) -> list[Raw]:
-        numbers = self._core.triggered(self._data)
-        if self._enabled is not None:
-            numbers = [number for number in numbers if number in self._enabled]
+        if not self._recent and not self._watch.always:
+            return []
+        heads, recent = self._core.heads, self._recent
+        enabled = self._watch.numbers
+        numbers = [
+            number
+            for number in self._core.triggered(self._data)
+            if number in recent or (number in enabled and not heads[number].anchor)
+        ]
         return self._core.find(self._data, numbers, self._base, stop, self._resume) if numbers else []
 
     def _hold(self) -> Released:
@@ -115,7 +172,9 @@ class StreamGuard:
             findings = tuple(finding(self._core, raw, places[raw[2]], places[raw[3]]) for raw in found)
         text, self._text = self._text[:count], self._text[count:]
         begin = max(0, cut - self._core.before)
-        self._data, self._base = data[begin:], cut - begin
+        self._data, self._base, self._seen = data[begin:], cut - begin, self._seen - begin
+        if self._recent:
+            self._recent = {number: place - begin for number, place in self._recent.items() if place > cut}
         if self._resume:
             self._resume = {number: place - begin for number, place in self._resume.items() if place > cut}
         return Released(text, findings) if text else NOTHING
@@ -123,19 +182,19 @@ class StreamGuard:
     def _overflow(self) -> Released:
         """Too much is held: let it go as a finding of the live rule, which then covers what follows in its reach."""
         end = len(self._data)
-        live = self._closures.earliest(self._data, self._base)
-        found = [raw for raw in self._found(live) if raw[0] < live]
+        live = self._earliest(end)
+        found = self._found(live)
         if live < end:
             number = self._live_rule(live)
             matcher = self._core.matchers[number]
             found.append((live, end, live, end, number, 1.0))
             self._debt = (number, max(0, matcher.reach - (end - live)))
         self._resume.clear()
+        self._armed.clear()
         return self._release(end, self._core.resolve(found))
 
     def _live_rule(self, start: int) -> int:
-        numbers = range(len(self._core.matchers)) if self._enabled is None else sorted(self._enabled)
-        live = [n for n in numbers if Closures([self._core.matchers[n]]).earliest(self._data, start) == start]
+        live = [n for n in self._watch.numbers if self._core.closure(n).earliest(self._data, start) == start]
         return max(live, key=lambda number: (self._core.matchers[number].reach, -number))
 
     def _pay(self, *, final: bool) -> Released:

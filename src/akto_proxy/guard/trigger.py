@@ -24,8 +24,8 @@ def trigger(node: Node) -> str:
         return "|".join(trigger(item) for item in items[0].items)
     whole = _trimmed(items, wide=False)
     core = _trimmed(items, wide=True)
-    chosen = core if sum(_bits(item) for item in core) >= ENOUGH else whole
-    return "".join(_bytes(item) for item in chosen)
+    chosen = core if sum(bits(item) for item in core) >= ENOUGH else whole
+    return "".join(write_bytes(item) for item in chosen)
 
 
 def _flat(node: Node) -> list[Node]:
@@ -43,7 +43,7 @@ def _flat(node: Node) -> list[Node]:
 def _trimmed(items: list[Node], *, wide: bool) -> list[Node]:
     """Without what the edges do not need: optional items, on the left also wide ones, repeats beyond the first."""
     begin, end = 0, len(items)
-    while begin < end and (narrowest(items[begin]) == 0 or (wide and _is_wide(items[begin]))):
+    while begin < end and (narrowest(items[begin]) == 0 or (wide and is_wide(items[begin]))):
         begin += 1
     while end > begin and narrowest(items[end - 1]) == 0:
         end -= 1
@@ -57,7 +57,8 @@ def _shortest(node: Node) -> Node:
     return Rep(node.item, node.low, node.low) if isinstance(node, Rep) else node
 
 
-def _is_wide(node: Node) -> bool:
+def is_wide(node: Node) -> bool:
+    """Whether it is a class of many characters, or a repeat of one."""
     inner = node.item if isinstance(node, Rep) else node
     return isinstance(inner, Char) and _size(inner) > WIDE
 
@@ -66,35 +67,36 @@ def _size(char: Char) -> int:
     return sum(high - low + 1 for low, high in char.ranges)
 
 
-def _bits(node: Node) -> float:
+def bits(node: Node) -> float:
     """How much a match of `node` says, in bits, against random printable ASCII."""
     match node:
         case Char():
             return max(0.0, log2(96 / max(1, _size(node))))
         case Rep(item, low):
-            return low * _bits(item)
+            return low * bits(item)
         case Alt(items):
-            return min(_bits(item) for item in items)
+            return min(bits(item) for item in items)
         case Seq(items):
-            return sum(_bits(item) for item in items)
+            return sum(bits(item) for item in items)
         case Value(item):
-            return _bits(item)
+            return bits(item)
         case Mark():
             return 0.0
 
 
-def _bytes(node: Node) -> str:
+def write_bytes(node: Node) -> str:
+    """The node over bytes, without its assertions, perhaps wider than it is."""
     match node:
         case Char():
             return _klass(node) if _ascii(node) else _exact(node) or _klass(node) + "{1,4}"
         case Mark():
             return ""
         case Value(item):
-            return _bytes(item)
+            return write_bytes(item)
         case Seq(items):
-            return "".join(_bytes(item) for item in items)
+            return "".join(write_bytes(item) for item in items)
         case Alt(items):
-            return "(?:" + "|".join(_bytes(item) for item in items) + ")"
+            return "(?:" + "|".join(write_bytes(item) for item in items) + ")"
         case Rep():
             return _repeat(node)
 
@@ -104,7 +106,7 @@ def _repeat(node: Rep) -> str:
         inner = _klass(node.item)
         high = node.high if node.high is None or _ascii(node.item) else node.high * 4
     else:
-        inner, high = f"(?:{_bytes(node.item)})", node.high
+        inner, high = f"(?:{write_bytes(node.item)})", node.high
     if high is not None and high > MANY and high != node.low:
         high = None
     return inner + bounds(node.low, high)
