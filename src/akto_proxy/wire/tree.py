@@ -1,0 +1,354 @@
+"""Read JSON: a tree with every duplicate key kept, and every string of it as a leaf with its place and role.
+
+A reader behind us may take the first of two equal keys while we take the last, so a tree that had duplicates holds
+`Pairs` in place of a dict, and both values are read. Most bodies are exactly what our own serialiser would write, so
+`dumps(tree) == data` proves in half a microsecond that nothing was lost; else the keys are counted in the bytes; only
+a body that fails both is parsed again by a parser that shows each pair.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import orjson
+
+from akto_proxy.errors import BodyError
+from akto_proxy.model import Role
+from akto_proxy.wire import splice
+from akto_proxy.wire.tables import (
+    ADDRESS_KEYS,
+    ENCODED,
+    HEADS,
+    KEY_ROLES,
+    KEYS,
+    ROLES,
+    TOKEN_KEYS,
+    TOKEN_LISTS,
+    TYPE_ROLES,
+    is_base64,
+    media_type,
+    quiet,
+)
+
+Leaf = tuple[str, str, Role, int]
+"""Text, place, role, and the ordinal of its string token (negative: the number behind the key of that ordinal)."""
+
+MAX_DEPTH: Final = 64
+MAX_ELEMENTS: Final = 200_000
+_MAX_NESTING: Final = 3  # JSON in a string in JSON in a string
+_LONG_NUMBER: Final = 9_999_999  # shorter numbers are no card, phone or account number
+_WITHHELD: Final = "[REDACTED]"
+
+
+class Pairs(tuple[tuple[str, Any], ...]):
+    """A JSON object in which some key came twice: its pairs in the order of the document."""
+
+    __slots__ = ()
+
+
+def parse(data: bytes) -> tuple[Any, bool]:
+    """The tree of a JSON text, with `Pairs` where keys came twice, and whether any did.
+
+    Raises:
+        ValueError: it is not JSON.
+        BodyError: it is nested too deeply.
+    """
+    try:
+        tree = orjson.loads(data)
+        if orjson.dumps(tree) == data or (_marks(data) == _keys(tree, 0) and not _loose(data)):
+            return tree, False
+    except orjson.JSONDecodeError:
+        pass  # our parser is stricter than some engines': NaN, lone surrogates
+    tree = _parse_exactly(data)
+    return tree, has_duplicates(tree)
+
+
+def _marks(data: bytes) -> int:
+    return data.count(b'":')
+
+
+def _loose(data: bytes) -> bool:
+    """White space before some colon: then counting `":` proves nothing."""
+    return b" :" in data or b"\t:" in data or b"\n:" in data or b"\r:" in data
+
+
+def _keys(node: Any, depth: int) -> int:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
+    if type(node) is dict:
+        return len(node) + sum(_keys(child, depth + 1) for child in node.values() if type(child) in _CONTAINERS)
+    if type(node) is list:
+        return sum(_keys(child, depth + 1) for child in node if type(child) in _CONTAINERS)
+    return 0
+
+
+def _parse_exactly(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Pairs:
+    tree = dict(pairs)
+    return tree if len(tree) == len(pairs) else Pairs(pairs)
+
+
+def has_duplicates(tree: Any) -> bool:
+    """True when some object of the tree had a key twice."""
+    if type(tree) is Pairs:
+        return True
+    children = tree.values() if type(tree) is dict else tree if type(tree) is list else ()
+    return any(has_duplicates(child) for child in children)
+
+
+def _too_deep() -> BodyError:
+    return BodyError(f"the body is nested more than {MAX_DEPTH} levels deep", reason="depth")
+
+
+_CONTAINERS: Final = frozenset((dict, list, Pairs))
+
+
+class Reading:
+    """The leaves of one JSON text, and how to write it again with other leaves."""
+
+    __slots__ = ("data", "elements", "joined", "leaves", "media", "nested", "nesting", "shadows", "tails", "tokens")
+
+    def __init__(self, data: bytes, tree: Any, role: Role, *, shadows: bool = False, nesting: int = 0) -> None:
+        self.data = data
+        self.leaves: list[Leaf] = []
+        self.media: list[str] = []
+        self.tokens = ""
+        self.shadows = shadows
+        self.nesting = nesting
+        self.elements = 0
+        self.tails: dict[int, str] = {}
+        self.joined: dict[int, list[int]] = {}
+        self.nested: dict[int, Reading] = {}
+        self._value(tree, "", "", role, 0, 0)
+        if b"\\u" in data:
+            self.leaves = [(_sound(text), place, role, n) for text, place, role, n in self.leaves]
+
+    def _value(self, node: Any, key: str, path: str, role: Role, n: int, depth: int) -> int:
+        """Read one value; n counts the string tokens before it. Returns the count behind it."""
+        kind = type(node)
+        if kind is str:
+            self._text(node, key, path, role, n)
+            return n + 1
+        if kind is dict:
+            return self._object(node, node.items(), path, role, n, depth + 1)
+        if kind is list:
+            return self._array(node, key, path, role, n, depth + 1)
+        if kind is Pairs:
+            return self._object(dict(node), node, path, role, n, depth + 1)
+        return n
+
+    def _object(self, node: dict[str, Any], items: Any, path: str, role: Role, n: int, depth: int) -> int:
+        self._bound(len(items), depth)
+        if "role" in node or "type" in node:
+            role = _role_of(node, role)
+        leaves = self.leaves
+        for key, value in items:
+            kind = KEYS.get(key)
+            n += 1
+            if kind is None:
+                n = self._unknown(key, value, path, role, n, depth)
+                continue
+            inner = type(value)
+            if inner is str:
+                if kind == 0 or not quiet(kind, value):
+                    if len(value) > 15:
+                        self._text(value, key, f"{path}/{key}", KEY_ROLES.get(key, role), n)
+                    elif value:
+                        leaves.append((value, f"{path}/{key}", KEY_ROLES.get(key, role), n))
+                elif kind == ENCODED:
+                    self._encoded(key)
+                n += 1
+            elif inner in _CONTAINERS:
+                n = self._value(value, key, f"{path}/{key}", KEY_ROLES.get(key, role), n, depth)
+        return n
+
+    def _unknown(self, key: str, value: Any, path: str, role: Role, n: int, depth: int) -> int:
+        """A field that no protocol knows: its name is text, and so is a long number in it.
+
+        The name is not part of any place, because places are logged.
+        """
+        if not (key.isdigit() and len(key) < 7):  # vLLM names tokens by their number
+            self._text(key, "", f"{path}/*key", role, n - 1)
+        if type(value) is int and abs(value) > _LONG_NUMBER:
+            self.leaves.append((str(value), f"{path}/*", role, -n))
+            return n
+        return self._value(value, "", f"{path}/*", role, n, depth)
+
+    def _array(self, node: list[Any], key: str, path: str, role: Role, n: int, depth: int) -> int:
+        self._bound(0, depth)
+        kinds = set(map(type, node))
+        if int in kinds and key in TOKEN_KEYS:
+            self.tokens = self.tokens or "token_ids"
+        if kinds <= _NUMBERS:
+            return n
+        self._bound(len(node), depth)
+        before = len(self.leaves)
+        for at, child in enumerate(node):
+            n = self._value(child, key, f"{path}/{at}", role, n, depth)
+        if key in TOKEN_LISTS and len(self.leaves) > before + 1 and _are_tokens(node):
+            self._join(before, path)
+        return n
+
+    def _join(self, before: int, path: str) -> None:
+        """Make one leaf of the tokens of a list: a secret is spread over several of them."""
+        tokens = [leaf for leaf in self.leaves[before:] if "/top_" not in leaf[1][len(path) :]]
+        others = [leaf for leaf in self.leaves[before:] if "/top_" in leaf[1][len(path) :]]
+        self.leaves[before:] = others
+        self.joined[len(self.leaves)] = [leaf[3] for leaf in tokens]
+        self.leaves.append(("".join(leaf[0] for leaf in tokens), path, Role.ASSISTANT, -1))
+
+    def _bound(self, size: int, depth: int) -> None:
+        self.elements += size
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if self.elements > MAX_ELEMENTS:
+            raise BodyError(f"the body has more than {MAX_ELEMENTS} elements", reason="elements", status=413)
+
+    def _text(self, value: str, key: str, path: str, role: Role, n: int) -> None:
+        if value[:5].lower() in _HEADS_LOWER and self._medium(value, key, path, role, n):
+            return
+        if not value:
+            return
+        index = len(self.leaves)
+        self.leaves.append((value, path, role, n))
+        if value[:1] in _OPENERS and "\\" in value and self.nesting < _MAX_NESTING:
+            self._inner(value, index, path, role)
+
+    def _medium(self, value: str, key: str, path: str, role: Role, n: int) -> bool:
+        """A data URL (only its head is text), base64 of a medium (no text), or an address that may be fetched."""
+        lower = value[:5].lower()
+        if lower == "data:":
+            return self._data_url(value, path, role, n)
+        if lower in _ADDRESSES:
+            if key in ADDRESS_KEYS:
+                self.media.append(value)
+            return False
+        kind = media_type(value)
+        if kind:
+            self.media.append(f"data:{kind};base64,")
+        return bool(kind)
+
+    def _data_url(self, value: str, path: str, role: Role, n: int) -> bool:
+        head, comma, payload = value.partition(",")
+        textual = head[5:10].lower() == "text/" or "json" in head or "xml" in head
+        if not comma or not head.lower().endswith(";base64") or textual or not is_base64(payload):
+            return False
+        self.media.append(head + ",")
+        self.tails[len(self.leaves)] = "," + payload
+        self.leaves.append((head, path, role, n))
+        return True
+
+    def _encoded(self, key: str) -> None:
+        if key in _OPAQUE:
+            self.tokens = self.tokens or _OPAQUE[key]
+
+    def _inner(self, value: str, index: int, path: str, role: Role) -> None:
+        """JSON in a string: what its escapes hide from a reader of the string is read by itself."""
+        try:
+            data = value.encode()
+            inner = Reading(data, parse(data)[0], role, nesting=self.nesting + 1)
+        except ValueError:
+            return
+        self.nested[index] = inner
+        for at, (text, place, _, _) in enumerate(inner.leaves):
+            if text not in value:
+                self.leaves.append((text, f"{path}#{place}", role, at))
+                self.nested[len(self.leaves) - 1] = inner
+
+    def write(self, edits: dict[int, str]) -> bytes:
+        """The JSON text with other leaves, keyed by their index in `leaves`."""
+        own: dict[int, str] = {}
+        inner: dict[int, dict[int, str]] = {}
+        outer = self._outer()
+        for index, new in edits.items():
+            if index in self.nested and outer[id(self.nested[index])] != index:
+                inner.setdefault(outer[id(self.nested[index])], {})[self.leaves[index][3]] = new
+            else:
+                own[index] = new + self.tails.get(index, "")
+        for index in {*inner, *(own.keys() & self.nested.keys())}:
+            own[index] = self.nested[index].merged(own.get(index), inner.get(index, {}))
+        for index, new in own.items():
+            own[index] = _mended(self.leaves[index][0], new)
+        ordinals: dict[int, str] = {}
+        for index, new in own.items():
+            first, *rest = self.joined.get(index) or [self.leaves[index][3]]
+            ordinals.update(dict.fromkeys(rest, ""))
+            ordinals[first] = new
+        return splice.splice(self.data, ordinals, shadows=self.shadows)
+
+    def _outer(self) -> dict[int, int]:
+        """For each nested reading the index of the string it is in: the first that was filed under it."""
+        outer: dict[int, int] = {}
+        for index, reading in self.nested.items():
+            outer.setdefault(id(reading), index)
+        return outer
+
+    def merged(self, text: str | None, edits: dict[int, str]) -> str:
+        """This text after `edits` of its leaves, and, when the whole was edited to `text` too, both together.
+
+        A leaf that both changed is withheld, because neither edit alone is known to be enough.
+        """
+        if text is None:
+            return self.write(edits).decode()
+        if not edits:
+            return text
+        try:
+            data = text.encode()
+            other = Reading(data, parse(data)[0], Role.USER, nesting=self.nesting)
+        except ValueError:
+            return _WITHHELD
+        if len(other.leaves) != len(self.leaves):
+            return _WITHHELD
+        both = {at: new if other.leaves[at][0] == self.leaves[at][0] else _WITHHELD for at, new in edits.items()}
+        return other.write(both).decode()
+
+
+_NUMBERS: Final = frozenset((int, float, bool, type(None)))
+_OPENERS: Final = frozenset("{[")
+_ADDRESSES: Final = frozenset(("http:", "https", "file:"))
+_HEADS_LOWER: Final = frozenset(head.lower() for head in HEADS)
+_OPAQUE: Final = {"file_data": "document", "prompt_embeds": "embeddings", "input_embeds": "embeddings"}
+
+
+def _sound(text: str) -> str:
+    """A lone surrogate (half of a character, by a JSON escape) becomes U+FFFD, so that every text can be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
+
+
+def _are_tokens(node: list[Any]) -> bool:
+    """Tokens as strings, as objects with their `logprob`, or as SGLang's [logprob, id, text]."""
+    first = node[0]
+    return type(first) in (str, list) or (type(first) is dict and "logprob" in first)
+
+
+def _role_of(node: dict[str, Any], role: Role) -> Role:
+    said = node.get("role")
+    if type(said) is str and said in ROLES:
+        return ROLES[said]
+    kind = node.get("type")
+    return TYPE_ROLES.get(kind, role) if type(kind) is str else role
+
+
+def _mended(old: str, new: str) -> str:
+    if old[:1] not in _OPENERS or not _is_json(old) or _is_json(new):
+        return new
+    return splice.mend(old, new)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
