@@ -45,6 +45,11 @@ class RuleInfo:
     controls: tuple[str, ...] = ()
 
 
+def detector_of(item: Known) -> str:
+    """The name of the detector that finds what this rule names."""
+    return item.detector if isinstance(item, RuleInfo) else ENGINE
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
     """Which findings a policy's rule takes. A policy's own rules (`custom:`) are taken only by their full id."""

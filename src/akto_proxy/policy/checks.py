@@ -29,12 +29,14 @@ _HOST = re.compile(r"(?i)^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?(\[[0-9a-f
 class Tally:
     """What one body (or one stream, piece by piece) has shown so far. Belongs to the caller of `judge_one`.
 
-    Start `tool_calls` at the count of the session so far, to limit calls a session.
+    Counts are kept for each clause, so that one policy's counting never moves another's. A chat request carries its
+    conversation, so its tool calls are those of the session; give `earlier_calls` where something else knows more.
     """
 
+    earlier_calls: int = 0
     matches: dict[int, int] = field(default_factory=dict)
     characters: dict[int, int] = field(default_factory=dict)
-    tool_calls: int = 0
+    calls: dict[int, int] = field(default_factory=dict)
     told: set[tuple[int, str]] = field(default_factory=set)
 
 
@@ -60,23 +62,27 @@ def _bounds(limit: Limit) -> Iterator[tuple[str, int]]:
         yield "tokens", limit.tokens * CHARACTERS_PER_TOKEN
 
 
-def tool_hits(rule: ToolsRule, segments: Sequence[Segment], tally: Tally) -> Iterator[Hit]:
+def tool_hits(index: int, rule: ToolsRule, segments: Sequence[Segment], tally: Tally) -> Iterator[Hit]:
     """Findings of tools that may not be offered or called, of wrong arguments and of too many calls."""
     tools = rule.tools
-    named: dict[str, str] = {}
+    # Names first: in JSON a call's arguments may stand before its name.
+    named = {item.place.rpartition("/")[0]: item.text for item in segments if _NAME.search(item.place)}
     for number, segment in enumerate(segments):
         if _NAME.search(segment.place):
-            named[segment.place.rpartition("/")[0]] = segment.text
             if not tool_allowed(tools, segment.text):
                 yield number, _tool("tool:name")
-            if _OFFERED.search(segment.place) is None and tools.max_calls is not None:
-                tally.tool_calls += 1
-                if tally.tool_calls > tools.max_calls:
-                    yield number, _tool("tool:calls")
+            if _OFFERED.search(segment.place) is None and _counted(index, tools, tally):
+                yield number, _tool("tool:calls")
         elif tools.arguments and _ARGUMENTS.search(segment.place):
             name = named.get(segment.place.rpartition("/")[0], "")
             if name in tools.arguments and not arguments_valid(tools, name, segment.text):
                 yield number, _tool("tool:arguments")
+
+
+def _counted(index: int, tools: Tools, tally: Tally) -> bool:
+    """Count a call; whether it is one too many."""
+    calls = tally.calls[index] = tally.calls.get(index, 0) + 1
+    return tools.max_calls is not None and tally.earlier_calls + calls > tools.max_calls
 
 
 def _tool(rule: str) -> Finding:

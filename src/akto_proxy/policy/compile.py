@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from akto_proxy.errors import PolicyError
 from akto_proxy.guard.rule import Rule
-from akto_proxy.policy.catalogue import ENGINE, Known, RuleInfo, Selector, selector, with_detectors
+from akto_proxy.policy.catalogue import Known, Selector, detector_of, selector, with_detectors
 from akto_proxy.policy.clause import Clause, clause
 from akto_proxy.policy.custom import rules_of
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement
@@ -102,7 +102,7 @@ class PolicySet:
                 raise PolicyError(f"policy {policy.name}, rules[{number}].{_key(rule)}: {error}") from None
             ids = {item.id for item in own}
             taken = [] if own else [item for item in self.known.values() if _taken(chosen, item)]
-            self._ids[index] = frozenset(ids | {item.id for item in taken} | {_detector(item) for item in taken})
+            self._ids[index] = frozenset(ids | {item.id for item in taken} | {detector_of(item) for item in taken})
             yield clause(index, policy, number, chosen, frozenset(item.category for item in taken))
 
     def _selector(self, policy: Policy, number: int, own: Sequence[Rule]) -> Selector:
@@ -115,7 +115,7 @@ class PolicySet:
 
     def _detectors(self) -> frozenset[str]:
         wanted = frozenset().union(*self._ids.values()) if self._ids else frozenset()
-        return frozenset(_detector(item) for item in self.known.values() if item.id in wanted)
+        return frozenset(detector_of(item) for item in self.known.values() if item.id in wanted)
 
 
 def _matchers(policy: Policy) -> tuple[Matcher, Matcher | None]:
@@ -128,10 +128,6 @@ def _key(rule: object) -> str:
 
 def _taken(chosen: Selector, item: Known) -> bool:
     return chosen.takes(item.id, item.entity, item.category, item.family)
-
-
-def _detector(item: Known) -> str:
-    return item.detector if isinstance(item, RuleInfo) else ENGINE
 
 
 def _distinct(policies: Sequence[Policy]) -> None:

@@ -13,7 +13,7 @@ from akto_proxy.policy.pattern import quote
 from akto_proxy.policy.rules import CanaryRule, LinksRule, RegexRule, RuleBase, TopicRule, WordsRule
 from akto_proxy.policy.schema import Policy
 
-WORDS_A_PATTERN = 250
+PATTERN_LENGTH = 600  # characters of one alternation: the engine writes each as up to 21, and vectorscan takes 16,000
 MAX_TAIL = 500  # characters of a link after its host; what follows is not part of the span
 
 _LINK = r"(?i)(?:https?|wss?|ftp)://[^\s\"'<>\\)\]}]{1,600}"
@@ -82,9 +82,12 @@ def _patterns(rule: RuleBase) -> Iterable[str]:
 
 def _alternations(forms: Sequence[str], *, fold: bool) -> Iterator[str]:
     ordered = sorted(forms, key=lambda form: (-len(form), form))  # the longest first: RE2 takes the first that fits
-    for start in range(0, len(ordered), WORDS_A_PATTERN):
-        body = "|".join(ordered[start : start + WORDS_A_PATTERN])
-        yield f"(?i:{body})" if fold else f"(?:{body})"
+    chunk: list[str] = []
+    for form in [*ordered, ""]:
+        if chunk and (not form or sum(map(len, chunk)) + len(form) > PATTERN_LENGTH):
+            yield f"(?i:{'|'.join(chunk)})" if fold else f"(?:{'|'.join(chunk)})"
+            chunk = []
+        chunk.append(form)
 
 
 def _bounded(word: str) -> str:

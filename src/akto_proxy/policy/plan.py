@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from akto_proxy.model import Action, Decision, Direction, Finding, Mode, Role, Segment
-from akto_proxy.policy.catalogue import Known
+from akto_proxy.policy.catalogue import ENGINE, Known, detector_of
 from akto_proxy.policy.checks import Hit, Tally, limit_hits, link_taken, tool_hits
 from akto_proxy.policy.clause import Clause
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement, merge
@@ -40,9 +40,18 @@ class Plan:
         self.enabled_response = _union(ids, clauses, Direction.RESPONSE)
         self.externals_request = _externals(clauses, Direction.REQUEST)
         self.externals_response = _externals(clauses, Direction.RESPONSE)
+        answers = [known[name] for name in self.enabled_response if name in known]
+        self.windowed = any(detector_of(item) != ENGINE for item in answers)
+        """Whether answers are read by detectors that look at more than a rule's reach."""
+        self.needs_system = any(item.category == "leak" and detector_of(item) != ENGINE for item in answers)
+        """Whether answers are compared with the system prompt."""
         self._known = known
+        self._ids = ids
+        self._named = frozenset().union(*ids.values()) if ids else frozenset()
         self._memo: dict[tuple[str, str, str], tuple[Clause, ...]] = {}
         self._checks = tuple(item for item in clauses if isinstance(item.rule, LimitRule | ToolsRule))
+        self.checks_bodies = bool(self._checks)
+        """Whether `judge` has something to say about a body in which nothing was found."""
 
     def enabled(self, direction: Direction) -> frozenset[str]:
         """The rule ids to run for a direction."""
@@ -125,15 +134,23 @@ class Plan:
         if isinstance(item.rule, LimitRule):
             hits = limit_hits(item.index, item.rule, chosen, tally)
         elif isinstance(item.rule, ToolsRule):
-            hits = tool_hits(item.rule, chosen, tally)
+            hits = tool_hits(item.index, item.rule, chosen, tally)
         for number, finding in hits:
             taken.setdefault(item.index, []).append((numbers[number], finding))
 
     def _failures(self, segment: Segment, finding: Finding) -> Iterable[Decision]:
-        hurt = [item for item in self.clauses if _depends(item, finding)]
+        hurt = [item for item in self.clauses if self._depends(item, finding)]
         for item in self._strongest(segment.direction, hurt):
             mode = item.policy.on_error
             yield self._failure(item, segment.direction, finding, mode, "a check could not run", segment)
+
+    def _depends(self, item: Clause, finding: Finding) -> bool:
+        """Whether the clause wanted the check that failed: by its id where that is known, else by its category."""
+        if finding.rule in self._named:
+            return finding.rule in self._ids.get(item.index, frozenset())
+        if not finding.category:
+            return True  # nobody knows whose check it was: everybody missed it
+        return finding.category in item.categories or item.selector.takes(finding.rule, "", finding.category)
 
     def _strongest(self, direction: Direction, clauses: Iterable[Clause]) -> Iterable[Clause]:
         """One clause for each policy that reads this direction: the one that could do most."""
@@ -229,12 +246,6 @@ def _links_hold(item: Clause, text: str, finding: Finding) -> bool:
     if not isinstance(item.rule, LinksRule) or not text:
         return True
     return link_taken(item.rule.links, text[finding.start : finding.end])
-
-
-def _depends(item: Clause, finding: Finding) -> bool:
-    if finding.rule in item.selector.names or finding.category in item.categories or not finding.category:
-        return True
-    return item.selector.takes(finding.rule, "", finding.category)
 
 
 def _judgement(
