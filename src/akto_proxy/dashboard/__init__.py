@@ -1,1 +1,1 @@
-"""The pages and the JSON API over the store."""
+"""The pages and JSON API where traces are read, decisions judged, policies changed and incidents closed."""

@@ -1,0 +1,135 @@
+"""Joins the dashboard: parts in, one ASGI app out. All that could be left open by mistake is checked here, at start.
+
+Handlers are plain functions run in threads, because stores are synchronous; the price is a bounded thread pool, the
+gain that no page can stall the loop. The app makes no outside call of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from akto_proxy.dashboard.house import House, Options, house
+from akto_proxy.dashboard.pages import Pages
+from akto_proxy.dashboard.passwords import Passwords
+from akto_proxy.dashboard.ports import Accounts, Health
+from akto_proxy.dashboard.roles import role_named
+from akto_proxy.dashboard.sessions import Sessions
+from akto_proxy.dashboard.setup import Setup
+from akto_proxy.dashboard.shield import Shield
+from akto_proxy.dashboard.statics import Statics
+from akto_proxy.dashboard.throttle import Throttle
+from akto_proxy.dashboard.views import door, overview, traces
+from akto_proxy.dashboard.web import (
+    BadInputError,
+    Me,
+    NotAllowedError,
+    NotFoundError,
+    NotSignedInError,
+    from_htmx,
+    is_api,
+    refused,
+    session_me,
+    to_sign_in,
+    unguarded,
+)
+from akto_proxy.errors import AktoProxyError, ConfigError
+from akto_proxy.store.face import TraceStore
+
+COOKIE = "akto_session"
+
+
+def create_app(
+    *,
+    traces: TraceStore,
+    accounts: Accounts,
+    clock: Callable[[], float],
+    randomness: Callable[[int], bytes],
+    options: Options | None = None,
+    health: Health | None = None,
+    hasher: PasswordHasher | None = None,
+) -> FastAPI:
+    """The app. `app.state.house.setup.path` is the one-time path to print at the first start (empty after it).
+
+    Raises:
+        ConfigError: the browser files are missing, or a route has no gate.
+    """
+    statics = Statics()
+    chosen = options or Options()
+    app = FastAPI(title="Akto Agent Proxy", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.house = House(
+        traces=traces,
+        accounts=accounts,
+        pages=Pages(statics, clock),
+        sessions=Sessions(clock, randomness),
+        passwords=Passwords(hasher),
+        throttle=Throttle(clock),
+        setup=Setup(clock, randomness, needed=not accounts.people()),
+        clock=clock,
+        randomness=randomness,
+        options=chosen,
+        health=health,
+    )
+    app.state.identify = identify
+    app.mount("/static", statics)
+    for area in _AREAS:
+        area.join(app)
+    _errors(app)
+    app.add_middleware(Shield, hosts=chosen.hosts, https=chosen.https)
+    if open_routes := unguarded(app):
+        raise ConfigError(f"routes without a gate: {open_routes}")
+    return app
+
+
+_AREAS = (door.AREA, overview.AREA, traces.AREA)
+
+
+def identify(request: Request) -> Me | None:
+    """Who asks, by the session cookie. Any doubt is nobody."""
+    parts = house(request)
+    token = request.cookies.get(COOKIE, "")
+    session = parts.sessions.find(token) if token else None
+    person = parts.accounts.person(session.user) if session else None
+    if session is None or person is None or person.disabled:
+        return None
+    return session_me(session, role_named(person.role))
+
+
+def _errors(app: FastAPI) -> None:
+    app.add_exception_handler(NotSignedInError, lambda request, error: to_sign_in(request))
+    app.add_exception_handler(NotAllowedError, lambda request, error: _fail(request, 403, str(error), "not_allowed"))
+    app.add_exception_handler(NotFoundError, lambda request, error: _fail(request, 404, str(error), "not_found"))
+    app.add_exception_handler(BadInputError, lambda request, error: _fail(request, 422, str(error), "bad_input"))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(AktoProxyError, lambda request, error: _fail(request, 503, str(error), "unavailable"))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    # The library's own answer repeats what was sent; ours names the fields alone.
+    names = {".".join(str(part) for part in item["loc"][1:]) for item in getattr(error, "errors", list)()}
+    return _fail(request, 422, f"Not understood: {', '.join(sorted(names)) or 'the body'}.", "bad_input")
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    words = {404: "There is no such page.", 405: "This address does not take that."}
+    return _fail(request, status, words.get(status, "That did not work."), "http")
+
+
+def _fail(request: Request, status: int, message: str, kind: str) -> Response:
+    if is_api(request):
+        return refused(status, message, kind)
+    pages = house(request).pages
+    if from_htmx(request):
+        answer = pages.answer(request, "toast.html", {"kind": "bad", "text": message})
+        answer.headers["hx-retarget"], answer.headers["hx-reswap"] = "#toast", "innerHTML"
+        return answer
+    title = {403: "Not allowed", 404: "Not found", 503: "Not available"}.get(status, "That did not work")
+    return pages.answer(request, "error.html", {"title": title, "message": message}, status=status)

@@ -1,0 +1,111 @@
+"""A trace made ready to be shown: its conversation with masked spans marked, timing shares, curl, explanations.
+
+What was masked stands in the kept text as the name of what it was (`[EMAIL_ADDRESS]`, `<EMAIL_ADDRESS_1>`). A span is
+marked when its name is an entity that a decision of this trace names, so a caller cannot fake a mark that no rule made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+
+from akto_proxy.dashboard.conversation import Turn, turns
+from akto_proxy.model import Action, Decision, Direction, Message, Trace
+
+_PLACEHOLDER = re.compile(r"[\[<{]{1,2}([A-Z][A-Z0-9_]{2,60}?)(?:[_#:-]?[0-9a-f]{1,32})?[\]>}]{1,2}|\*{4,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text; `kind` names the action that marked it, `title` the rule."""
+
+    text: str
+    kind: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows of a trace."""
+
+    request: tuple[tuple[Turn, tuple[Piece, ...]], ...]
+    response: tuple[tuple[Turn, tuple[Piece, ...]], ...]
+    request_raw: str
+    response_raw: str
+    curl: str
+    guard_share: float
+    model_share: float
+    stopped_before_model: bool
+
+
+def detail(trace: Trace, proxy_url: str) -> Shown:
+    """Make `trace` ready."""
+    total = max(1, trace.timing.total)
+    guard = min(100.0, 100 * trace.timing.guard / total)
+    model = min(100.0 - guard, 100 * trace.timing.upstream_total / total)
+    return Shown(
+        request=_marked(turns(trace.request, "user"), trace.decisions, Direction.REQUEST),
+        response=_marked(turns(trace.response, "assistant"), trace.decisions, Direction.RESPONSE),
+        request_raw=_raw(trace.request),
+        response_raw=_raw(trace.response),
+        curl=curl(trace, proxy_url),
+        guard_share=round(guard, 2),
+        model_share=round(model, 2),
+        stopped_before_model=trace.upstream_status == 0,
+    )
+
+
+def _marked(
+    found: tuple[Turn, ...], decisions: tuple[Decision, ...], direction: Direction
+) -> tuple[tuple[Turn, tuple[Piece, ...]], ...]:
+    # What a request had masked may come back in an answer, so an entity of the other direction counts too, but later.
+    ordered = sorted(decisions, key=lambda d: (d.direction is direction, d.action))
+    by_entity = {decision.entity: decision for decision in ordered if decision.entity}
+    return tuple((turn, pieces(turn.text, by_entity)) for turn in found)
+
+
+def pieces(text: str, by_entity: dict[str, Decision]) -> tuple[Piece, ...]:
+    """Cut a text at its masked spans."""
+    done: list[Piece] = []
+    at = 0
+    for match in _PLACEHOLDER.finditer(text):
+        decision = _decision(match.group(1), by_entity)
+        if decision is None:
+            continue
+        if match.start() > at:
+            done.append(Piece(text[at : match.start()]))
+        kind = max(decision.action, Action.ALERT).label
+        done.append(Piece(match.group(), kind, f"{decision.entity}: rule {decision.rule}, policy {decision.policy}"))
+        at = match.end()
+    if at < len(text):
+        done.append(Piece(text[at:]))
+    return tuple(done)
+
+
+def _decision(entity: str | None, by_entity: dict[str, Decision]) -> Decision | None:
+    if entity is None:  # a mask of stars says no name: it is the only entity, or we do not guess
+        return next(iter(by_entity.values())) if len(by_entity) == 1 else None
+    return by_entity.get(entity)
+
+
+def _raw(message: Message) -> str:
+    if message.encoding != "text":
+        return ""
+    try:
+        return json.dumps(json.loads(message.body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return message.body
+
+
+def curl(trace: Trace, proxy_url: str) -> str:
+    """A command that sends the same request again. The token is a variable: none is ever kept."""
+    words = ["curl", "-sS", "-X", trace.method, shlex.quote(proxy_url.rstrip("/") + trace.path)]
+    lines = [" ".join(words), '  -H "Authorization: Bearer $HF_TOKEN"']
+    for name, value in trace.request.headers:
+        if name.lower() in ("content-type", "accept", "x-session-id", "user-agent"):
+            lines.append(f"  -H {shlex.quote(f'{name}: {value}')}")
+    if trace.request.body and trace.request.encoding == "text":
+        lines.append(f"  --data-raw {shlex.quote(trace.request.body)}")
+    return " \\\n".join(lines)

@@ -1,0 +1,58 @@
+"""The parts a page may use, in one frozen record, made by `create_app` and found through the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from akto_proxy.dashboard.pages import Pages
+from akto_proxy.dashboard.passwords import Passwords
+from akto_proxy.dashboard.ports import Accounts, AuditNote, Health
+from akto_proxy.dashboard.sessions import Sessions
+from akto_proxy.dashboard.setup import Setup
+from akto_proxy.dashboard.throttle import Throttle
+from akto_proxy.dashboard.web import Me, me, peer
+from akto_proxy.store.face import TraceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator chose about the pages."""
+
+    https: bool = False
+    """Served over TLS (by us or a proxy in front): cookies are then sent over TLS only."""
+    hosts: frozenset[str] = frozenset()
+    """Host names that may be used to reach the pages; empty is any."""
+    proxy_url: str = "http://127.0.0.1:8080"
+    """Where callers reach the proxy, for the next step shown on an empty page."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All parts."""
+
+    traces: TraceStore
+    accounts: Accounts
+    pages: Pages
+    sessions: Sessions
+    passwords: Passwords
+    throttle: Throttle
+    setup: Setup
+    clock: Callable[[], float]
+    randomness: Callable[[int], bytes]
+    options: Options
+    health: Health | None = None
+
+    def note(self, request: Request, action: str, subject: str = "", detail: str = "") -> None:
+        """Write to the audit log who did this."""
+        who: Me | None = me(request)
+        actor = (f"token:{who.token}" if who.token else who.name) if who else ""
+        self.accounts.note(AuditNote(self.clock(), actor, action, subject, detail, peer(request)))
+
+
+def house(request: Request) -> House:
+    """The parts, from a request."""
+    found: House = request.app.state.house
+    return found

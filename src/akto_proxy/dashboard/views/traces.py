@@ -1,0 +1,181 @@
+"""Traces: the list with its filters and live follow, one trace in full, a session as a thread, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from akto_proxy.dashboard.conditions import Conditions, conditions
+from akto_proxy.dashboard.detail import detail
+from akto_proxy.dashboard.house import House, house
+from akto_proxy.dashboard.roles import Need
+from akto_proxy.dashboard.web import Area, NotFoundError, from_htmx
+from akto_proxy.model import Trace
+from akto_proxy.store.face import By, Filter, Summary
+
+AREA = Area()
+PAGE = 50
+EXPORT_MOST = 100_000
+CHOICES = (By.ENDPOINT, By.MODEL, By.RULE, By.OUTCOME)
+
+
+@AREA.get("/traces", Need.READ)
+def trace_list(request: Request) -> Response:
+    """The list; asked by htmx with a cursor, only more rows."""
+    parts = house(request)
+    asked = conditions(request.query_params, parts.clock())
+    cursor = request.query_params.get("cursor", "")
+    page = parts.traces.search(asked.where, cursor=cursor, limit=PAGE)
+    values: dict[str, Any] = {"page": page, "asked": asked, "keep": asked.asked}
+    if cursor and from_htmx(request):
+        return parts.pages.answer(request, "traces_rows.html", values)
+    values |= {
+        "title": "Traces",
+        "section": "traces",
+        "choices": _choices(parts, asked),
+        "total": parts.traces.count(asked.where) if asked.where.only_time else None,
+        "live": parts.traces.after().cursor,
+    }
+    return parts.pages.answer(request, "traces.html", values)
+
+
+def _choices(parts: House, asked: Conditions) -> dict[str, list[str]]:
+    found = {}
+    for by in CHOICES:
+        names = list(parts.traces.distinct(by, since=asked.where.since, limit=60))
+        chosen = asked.asked.get(by.value, "")
+        found[by.value] = names if not chosen or chosen in names else [chosen, *names]
+    return found
+
+
+@AREA.get("/traces/live", Need.READ)
+def live(request: Request, cursor: str = "") -> Response:
+    """Rows that arrived after `cursor` and fit the filter, for the page that follows; the cursor to ask with next."""
+    parts = house(request)
+    asked = conditions(request.query_params, parts.clock())
+    fresh = parts.traces.after(cursor[:200], limit=200)
+    rows = [item for item in reversed(fresh.items) if fits(item, asked.where)]
+    answer = parts.pages.answer(request, "traces_live.html", {"items": rows, "keep": asked.asked})
+    answer.headers["x-cursor"] = fresh.cursor
+    return answer
+
+
+def fits(item: Summary, where: Filter) -> bool:
+    """Whether a new trace belongs to a filtered list, as far as its summary says (it has no text, category or such)."""
+    same = all(
+        getattr(item, name) == getattr(where, name)
+        for name in ("user", "key", "team", "agent", "ip", "session", "project", "endpoint", "route", "engine", "model")
+        if getattr(where, name)
+    )
+    unsaid = not (where.text or where.category or where.entity or where.policy)
+    return (
+        same
+        and unsaid
+        and (not where.verdicts or item.verdict in where.verdicts)
+        and (not where.rule or where.rule in item.rules)
+        and where.outcome in ("", item.outcome)
+        and where.status in (0, item.status)
+        and (where.severity is None or (item.severity or 0) >= where.severity)
+    )
+
+
+@AREA.get("/traces/export.jsonl", Need.EXPORT)
+def export(request: Request) -> Response:
+    """The records of the filtered list, as kept, one JSON a line."""
+    parts = house(request)
+    asked = conditions(request.query_params, parts.clock())
+    parts.note(request, "traces.export", detail="&".join(f"{k}={v}" for k, v in asked.asked.items() if k != "text"))
+    headers = {"content-disposition": 'attachment; filename="traces.jsonl"'}
+    return StreamingResponse(_lines(parts, asked.where), media_type="application/x-ndjson", headers=headers)
+
+
+def _lines(parts: House, where: Filter) -> Iterator[bytes]:
+    for number, record in enumerate(parts.traces.export(where)):
+        if number >= EXPORT_MOST:
+            return
+        yield record.rstrip(b"\n") + b"\n"
+
+
+@AREA.get("/traces/{trace_id}", Need.READ)
+def one(request: Request, trace_id: str) -> Response:
+    """One trace in full."""
+    parts = house(request)
+    trace = find(parts, trace_id)
+    asked = conditions(request.query_params, parts.clock(), default="all")
+    older, newer = neighbours(parts, trace, asked.where)
+    values = {
+        "title": f"Trace {trace.id[:12]}",
+        "section": "traces",
+        "trace": trace,
+        "shown": detail(trace, parts.options.proxy_url),
+        "older": older,
+        "newer": newer,
+        "keep": asked.asked,
+        "in_session": parts.traces.count(Filter(session=trace.caller.session)) if trace.caller.session else 0,
+    }
+    return parts.pages.answer(request, "trace.html", values)
+
+
+def find(parts: House, trace_id: str) -> Trace:
+    """A trace by id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    good = len(trace_id) <= 64 and trace_id.isascii() and trace_id.isalnum()
+    trace = parts.traces.get(trace_id) if good else None
+    if trace is None:
+        raise NotFoundError("This trace is not kept (any more).")
+    return trace
+
+
+def neighbours(parts: House, trace: Trace, where: Filter) -> tuple[str, str]:
+    """The ids of the next older and newer trace within a filter, empty at the ends."""
+    older = parts.traces.search(_between(where, where.since, trace.started), limit=1).items
+    span = 0.05
+    newest = parts.traces.storage().newest
+    while span < 4e8:
+        page = parts.traces.search(_between(where, trace.started, trace.started + span), limit=200)
+        later = [item for item in page.items if item.id != trace.id and item.started >= trace.started]
+        if later:
+            return (older[0].id if older else ""), later[-1].id
+        if trace.started + span > newest:
+            break
+        span *= 8
+    return (older[0].id if older else ""), ""
+
+
+def _between(where: Filter, since: float, until: float) -> Filter:
+    return replace(where, since=since, until=until)
+
+
+@AREA.get("/sessions", Need.READ)
+def sessions(request: Request) -> Response:
+    """Conversations, last used first."""
+    parts = house(request)
+    asked = conditions(request.query_params, parts.clock())
+    page = parts.traces.sessions(asked.where, cursor=request.query_params.get("cursor", ""), limit=PAGE)
+    values = {"title": "Sessions", "section": "traces", "page": page, "asked": asked, "keep": asked.asked}
+    return parts.pages.answer(request, "sessions.html", values)
+
+
+@AREA.get("/sessions/thread", Need.READ)
+def thread(request: Request, id: str = "") -> Response:  # noqa: A002
+    """A whole session as one conversation. The id comes as a parameter, because callers choose it freely."""
+    parts = house(request)
+    found = parts.traces.thread(id, limit=100) if id else ()
+    if not found:
+        raise NotFoundError("No trace of this session is kept.")
+    values = {
+        "title": "Session",
+        "section": "traces",
+        "session": id,
+        "traces": [{"trace": trace, "shown": detail(trace, parts.options.proxy_url)} for trace in found],
+        "first": found[0],
+        "last": found[-1],
+    }
+    return parts.pages.answer(request, "thread.html", values)
