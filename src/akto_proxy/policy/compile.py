@@ -50,7 +50,8 @@ class PolicySet:
         for policy in self.policies:
             self._clauses.append(tuple(self._compile(policy, custom)))
         self.custom_rules: tuple[Rule, ...] = tuple(custom)
-        self.known.update({rule.id: rule for rule in custom})
+        self.custom: dict[str, Rule] = {rule.id: rule for rule in custom}
+        self.known.update(self.custom)
         self.detectors = self._detectors()
         self._scopes = [_matchers(policy) for policy in self.policies]
         self._looked_at = _looked_at(self._scopes)
@@ -84,6 +85,14 @@ class PolicySet:
     def matchers(self, number: int) -> tuple[Matcher, Matcher | None]:
         """The scope and the exclusion of the policy of this number."""
         return self._scopes[number]
+
+    def everything(self) -> Plan:
+        """A plan of all policies in force, scopes left aside."""
+        return Plan(list(self.clauses()), self.known, self._ids)
+
+    def rule_ids(self, item: Clause) -> frozenset[str]:
+        """The detection rules and detectors whose findings this clause takes."""
+        return self._ids[item.index]
 
     def clauses(self) -> Iterable[Clause]:
         """Every clause of every policy in force."""
