@@ -49,12 +49,14 @@ class Refusal:
     body: bytes
     reason: str
     close: bool = False
+    trace: Trace | None = None
+    """Set when the exchange ended with this refusal before it began: the shell hands it to its sink."""
 
 
 class AnswerMode(Enum):
     """How the shell must hand over the answer's body."""
 
-    PASS = "pass"  # send bytes on as they come; the exchange only counts them (`chunk` returns its argument)
+    PASS = "pass"  # noqa: S105 - send bytes on as they come; the exchange only counts them (`chunk` returns them)
     WHOLE = "whole"  # collect all, then call `body` once
     STREAM = "stream"  # call `chunk` for what comes and send what it returns, then `end`
 

@@ -1,0 +1,122 @@
+"""Builds the guard out of its parts: rule tables, weights, policies, caches. The one place that knows all of them.
+
+A policy is compiled twice over: its shape by `policy`, its patterns by the engine, whose vectorscan database is kept on
+disk by content hash so that every worker after the first loads it in a millisecond.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from akto_proxy.config import assets
+from akto_proxy.config.settings import Settings
+from akto_proxy.errors import ConfigError, PolicyError
+from akto_proxy.exchange.shared import Guard
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.engine import Engine, fingerprint
+from akto_proxy.guard.rule import Rule
+from akto_proxy.guard.scanner import Detector, Scanner
+from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.schema import Policy, parse_policies
+
+RULES = "guard/rules"
+PACKS = "policy/packs"
+DEFAULT_PACK = "default"
+
+
+def shipped_rules() -> list[Rule]:
+    """Every rule of the tables that ship with the program."""
+    return [rule for name in assets.names(RULES, ".toml") for rule in parse_rules(assets.read_text(name), name)]
+
+
+def policies(settings: Settings) -> list[Policy]:
+    """The operator's policies: the policy file (or the default policy) and the packs that are switched on.
+
+    Raises:
+        ConfigError: a file or pack is not there. PolicyError: it cannot be used.
+    """
+    own = (
+        parse_policies(_read(settings.policy_file), settings.policy_file)
+        if settings.policy_file
+        else pack(DEFAULT_PACK)
+    )
+    return [*own, *(policy for name in settings.packs for policy in pack(name))]
+
+
+def pack(name: str) -> list[Policy]:
+    """The policies of a pack that ships with the program.
+
+    Raises:
+        ConfigError: there is no such pack; the message lists all.
+    """
+    path = f"{PACKS}/{name}.yaml"
+    known = assets.names(PACKS, ".yaml")
+    if path not in known:
+        names = ", ".join(item.rpartition("/")[2].removesuffix(".yaml") for item in known)
+        raise ConfigError(f"PACKS: there is no pack `{name[:64]}`; there are: {names}")
+    return parse_policies(assets.read_text(path), path)
+
+
+def policy_set(chosen: Sequence[Policy]) -> PolicySet:
+    """Policies compiled against the shipped rules."""
+    return PolicySet(chosen, {rule.id: rule for rule in shipped_rules()})
+
+
+def engine(rules: Sequence[Rule], cache: Path | None) -> Engine:
+    """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time)."""
+    path = cache / f"{fingerprint(rules)}.vectorscan" if cache else None
+    kept = _bytes(path) if path else None
+    built = Engine(rules, database=kept)
+    if path is not None and kept is None:
+        _keep(path, built.dump())
+    return built
+
+
+def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
+    """The rules in force and what finds them, for one worker.
+
+    Raises:
+        ConfigError, PolicyError: a policy or rule cannot be used; the message names it.
+    """
+    rules = shipped_rules()
+    compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
+    built = engine([*rules, *compiled.custom_rules], settings.data_path / "cache")
+    return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
+
+
+def scanner_for_scan(settings: Settings) -> Scanner:
+    """Every shipped rule and detector, for `akto-proxy scan`."""
+    return Scanner(engine(shipped_rules(), settings.data_path / "cache"), detectors(None))
+
+
+def detectors(wanted: frozenset[str] | None) -> list[Detector]:
+    """The detectors beside the engine that some policy asks for (None: those that `scan` reports)."""
+    return []
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise PolicyError(f"{path}: cannot be read ({reason}); check POLICY_FILE") from None
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Put a cache file in place whole or not at all. A cache that cannot be kept costs time, not function."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh.write_bytes(data)
+        fresh.replace(path)
+    except OSError:
+        return

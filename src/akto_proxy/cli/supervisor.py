@@ -1,0 +1,174 @@
+"""One tree of processes: the parts of the product run apart and are kept running.
+
+A part that dies is started again, slower each time it dies young, and nobody else is disturbed. SIGTERM and SIGINT stop
+all (workers first, so that what they recorded is still shipped); SIGHUP, or a changed policy file, makes the parts that
+can reload do so at once. Each part is a fresh interpreter: forking a process that has threads and event loops is a bet.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger("akto_proxy.supervisor")
+_YOUNG = 10.0
+"""Seconds within which a death counts as a failed start."""
+_LONGEST_WAIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process to keep running. Parts stop in the order they are listed; `reloads` ones get SIGHUP."""
+
+    name: str
+    target: Callable[..., None]
+    arguments: tuple[Any, ...] = ()
+    reloads: bool = False
+    grace: float = 10.0
+
+
+@dataclass(slots=True)
+class _Running:
+    part: Part
+    process: SpawnProcess | None = None
+    began: float = 0.0
+    failures: int = 0
+    due: float = 0.0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps parts running until told to stop.
+
+    Args:
+        parts: what to run.
+        watched: a file whose change means reload (None: only SIGHUP does).
+        clock: seconds that only grow.
+    """
+
+    parts: Sequence[Part]
+    watched: Path | None = None
+    clock: Callable[[], float] = time.monotonic
+    _running: list[_Running] = field(default_factory=list)
+    _stopping: bool = False
+    _reload: bool = False
+    _stamp: tuple[int, int] | None = None
+
+    def start(self) -> None:
+        """Start every part and take over this process's signals."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self._ask_reload())
+        self._stamp = self._stamped()
+        self._running = [_Running(part) for part in self.parts]
+        for item in self._running:
+            self._start(item)
+
+    def stop(self) -> None:
+        """Make `run` end."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Watch over the parts until a signal says stop, then stop them in order."""
+        while not self._stopping:
+            self.turn(0.5)
+        self._stop_all()
+
+    def turn(self, seconds: float) -> None:
+        """Wait up to `seconds` for something to happen, and do what it asks for."""
+        alive = {item.process.sentinel: item for item in self._running if item.process is not None}
+        for sentinel in wait(list(alive), timeout=seconds):
+            self._died(alive[sentinel])  # type: ignore[index]  # what `wait` gives is what it was given
+        now = self.clock()
+        for item in self._running:
+            if item.process is None and now >= item.due and not self._stopping:
+                self._start(item)
+        if self._reload or self._stamped() != self._stamp:
+            self._send_reload()
+
+    def _start(self, item: _Running) -> None:
+        context = multiprocessing.get_context("spawn")
+        item.process = context.Process(
+            target=_run_part, args=(os.getpid(), item.part.target, *item.part.arguments), name=item.part.name
+        )
+        item.process.start()
+        item.began = self.clock()
+
+    def _died(self, item: _Running) -> None:
+        assert item.process is not None
+        code = item.process.exitcode
+        item.process.close()
+        item.process = None
+        young = self.clock() - item.began < _YOUNG
+        item.failures = item.failures + 1 if young else 0
+        pause = min(0.1 * 2**item.failures, _LONGEST_WAIT) if young else 0.0
+        item.due = self.clock() + pause
+        if not self._stopping:
+            _log.error("a part ended and is started again", part=item.part.name, code=code, pause=round(pause, 1))
+
+    def _ask_reload(self) -> None:
+        self._reload = True
+
+    def _send_reload(self) -> None:
+        self._reload = False
+        self._stamp = self._stamped()
+        for item in self._running:
+            if item.part.reloads and item.process is not None and item.process.pid is not None:
+                os.kill(item.process.pid, signal.SIGHUP)
+
+    def _stamped(self) -> tuple[int, int] | None:
+        if self.watched is None:
+            return None
+        try:
+            status = self.watched.stat()
+        except OSError:
+            return self._stamp  # a file that is being replaced: look again next time
+        return status.st_mtime_ns, status.st_ino
+
+    def _stop_all(self) -> None:
+        for item in self._running:
+            if item.process is not None:
+                item.process.terminate()
+            following = self._running.index(item) + 1
+            if following < len(self._running) and self._running[following].part.grace == item.part.grace:
+                continue  # parts of one kind stop together
+            self._join(item.part.grace)
+
+    def _join(self, grace: float) -> None:
+        until = self.clock() + grace
+        for item in self._running:
+            if item.process is None or item.part.grace != grace:
+                continue
+            item.process.join(max(0.1, until - self.clock()))
+            if item.process.exitcode is None:
+                _log.error("a part did not stop in time and was killed", part=item.part.name)
+                item.process.kill()
+                item.process.join(5)
+
+
+def _run_part(parent: int, target: Callable[..., None], *arguments: Any) -> None:
+    """In the child: die with the parent (a killed supervisor must not leave workers behind), then run the part."""
+    _die_with(parent)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    target(*arguments)
+
+
+def _die_with(parent: int) -> None:
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG, Linux only
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)

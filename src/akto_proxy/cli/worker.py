@@ -1,0 +1,202 @@
+"""One worker of the data plane: the parts built and joined, in a process of its own.
+
+A worker owns its spool directory, its connections and its guard. A policy reload builds a new guard beside the old one
+and swaps a reference between two exchanges; a policy that cannot be used leaves the old one in force, loudly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import structlog
+import uvloop
+
+from akto_proxy.cli import build, logs
+from akto_proxy.cli.ids import uuid7
+from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.settings import Settings
+from akto_proxy.errors import AktoProxyError
+from akto_proxy.exchange.caller import Callers
+from akto_proxy.exchange.face import Refusal, RequestHead
+from akto_proxy.exchange.handler import Guardrails
+from akto_proxy.exchange.record import Recorder
+from akto_proxy.exchange.shared import Label, Options, Shared
+from akto_proxy.guard.replace import Replacer
+from akto_proxy.model import Trace
+from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
+from akto_proxy.proxy.server import Server
+from akto_proxy.spool.writer import Spool, SpoolOptions
+from akto_proxy.store.seal import sealer
+
+_log = structlog.get_logger("akto_proxy.worker")
+
+
+def main(settings: Settings, number: int) -> None:
+    """Run worker `number` until SIGTERM."""
+    logs.setup(settings.log_level, settings.log_format)
+    uvloop.run(_serve(settings, number))
+
+
+async def _serve(settings: Settings, number: int) -> None:
+    spool = open_spool(settings, f"worker-{number}")
+    guardrails = handler(settings)
+    server = Server(
+        proxy_options(settings),
+        guardrails,
+        on_trace=_sink(spool),
+        gate=SpoolGate(spool, guardrails),
+        on_fault=lambda place: _log.error("fault", place=place),
+        ready=lambda: "" if spool.has_room else "the spool is full",
+    )
+    await server.start()
+    _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
+    gc.collect()
+    gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(settings, guardrails, server))
+    ticker = asyncio.create_task(_tick(spool))
+    await stop.wait()
+    clean = await server.drain()
+    ticker.cancel()
+    spool.close()
+    _log.info("stopped", worker=number, clean=clean)
+
+
+def handler(settings: Settings) -> Guardrails:
+    """The guard path of one worker, built from the settings.
+
+    Raises:
+        ConfigError, PolicyError: something the operator gave cannot be used.
+    """
+    key = deployment_key(settings.data_path, "deployment.key")
+    recorder = Recorder(settings.capture, settings.max_capture_size, _seal(settings))
+    shared = Shared(
+        guard=build.guard(settings),
+        options=exchange_options(settings),
+        recorder=recorder,
+        replacer=Replacer(key),
+        tick=time.perf_counter_ns,
+        now=time.time,
+        new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
+    )
+    return Guardrails(shared, Callers(key, settings.trusted_proxies))
+
+
+def exchange_options(settings: Settings) -> Options:
+    """The settings as the exchange sees them."""
+    return Options(
+        endpoint=settings.endpoint_name,
+        project=settings.project_name,
+        proxy=f"{os.uname().nodename}:{settings.akto_proxy_port}",
+        sensitivity=settings.sensitivity,
+        labels=tuple(Label(item.name, item.paths, item.sensitivity) for item in settings.endpoints),
+        methods=frozenset(settings.allowed_http_methods),
+        extra_routes=settings.extra_routes,
+        guarded=settings.guardrail_endpoints,
+        guard_streams=settings.apply_guardrails_to_sse,
+        request_limit=settings.request_limit,
+        response_limit=settings.response_limit,
+        capture=settings.capture,
+        keep=settings.max_capture_size,
+    )
+
+
+def proxy_options(settings: Settings) -> ProxyOptions:
+    """The settings as the data plane sees them."""
+    return ProxyOptions(
+        upstream=parse_upstream(settings.app_url, connect_to=settings.connect_to, ca=settings.ca_file),
+        host=settings.listen_host,
+        port=settings.akto_proxy_port,
+        timeouts=Timeouts(
+            connect=settings.connect_timeout,
+            first_byte=settings.request_timeout,
+            idle=settings.request_timeout,
+            total=settings.total_timeout,
+            pool_idle=settings.pool_idle,
+            head=settings.header_timeout,
+            body_grace=settings.body_timeout,
+            keep_alive=settings.keepalive_timeout,
+            drain=settings.drain_timeout,
+        ),
+        limits=Limits(
+            body=settings.request_limit, answer=settings.response_limit, connections=settings.max_connections
+        ),
+        tls=Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
+        reuse_port=True,
+        strict=settings.audit == "strict",
+    )
+
+
+def open_spool(settings: Settings, name: str) -> Spool:
+    """This worker's spool.
+
+    Raises:
+        StorageError: DATA_DIR cannot be written.
+    """
+    options = SpoolOptions(
+        limit_bytes=settings.spool_max_size,
+        limit_age=settings.spool_max_age,
+        full=settings.spool_full,
+        fsync=settings.spool_fsync,
+    )
+    unique = f"{name}-{os.getpid()}-{os.urandom(3).hex()}"
+    return Spool(spool_root(settings), options, clock=time.time, name=unique)
+
+
+def spool_root(settings: Settings) -> Path:
+    """Where all workers' spool directories are."""
+    return settings.data_path / "spool"
+
+
+class SpoolGate:
+    """Lets no exchange begin that could not be recorded: with `SPOOL_FULL=block` a full spool closes the proxy."""
+
+    def __init__(self, spool: Spool, guardrails: Guardrails) -> None:
+        self._spool = spool
+        self._guardrails = guardrails
+
+    def enter(self, head: RequestHead) -> Refusal | bool:
+        """A refusal when the spool has no room."""
+        if self._spool.has_room:
+            return True
+        message = "The proxy cannot keep a trace of this call (its spool is full), so it does not pass it on."
+        return self._guardrails.refuse("spool_full", 503, message, head)
+
+    def leave(self, token: bool, trace: Trace | None) -> None:
+        """Nothing is held."""
+
+
+def _sink(spool: Spool) -> Callable[[Trace], None]:
+    dumps, append = orjson.dumps, spool.append
+    return lambda trace: append(dumps(trace))
+
+
+def _seal(settings: Settings) -> Callable[[bytes], str] | None:
+    return sealer(settings.capture_key.get_secret_value(), os.urandom) if settings.capture == "full" else None
+
+
+async def _tick(spool: Spool) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        spool.tick()
+
+
+def _reload(settings: Settings, guardrails: Guardrails, server: Server) -> None:
+    try:
+        guard = build.guard(settings)
+        server.reload_tls()
+    except AktoProxyError as error:
+        _log.error("reload refused, the running policy stays", reason=str(error))
+        return
+    guardrails.swap(guard)
+    _log.info("policy reloaded", version=guard.policies.version)

@@ -1,0 +1,444 @@
+"""One request and its answer, guarded: bytes in, bytes out, or a Refusal.
+
+The order is fixed: read the body, find, decide, then the same bytes, rewritten bytes or a refusal. Clean traffic
+passes byte for byte. Whatever happened is in `trace`, including what could not be read and was let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from akto_proxy.errors import BodyError, UpstreamError
+from akto_proxy.exchange import outcome
+from akto_proxy.exchange.face import Answer, AnswerMode, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.record import Kept
+from akto_proxy.exchange.shared import Shared
+from akto_proxy.exchange.stream import AnswerStream
+from akto_proxy.guard.stream import StreamGuard
+from akto_proxy.model import Action, Caller, Decision, Direction, Finding, Role, Segment, Timing, Trace, Usage
+from akto_proxy.policy.checks import Tally
+from akto_proxy.policy.compile import CLEAN, Edit, Judgement, Plan
+from akto_proxy.policy.scope import Scope
+from akto_proxy.wire import body as wire_body
+from akto_proxy.wire import kinds, reply
+from akto_proxy.wire.body import Body, Query
+from akto_proxy.wire.route import Route, Target
+from akto_proxy.wire.stream import StreamReader
+
+_OURS = (b"x-akto-trace-id", b"server-timing")
+_STALE_AFTER_EDIT = (b"content-md5", b"digest", b"content-digest", b"etag", b"content-length", b"content-encoding")
+
+
+class GuardedExchange:
+    """One request and its answer. Calls come in the order of `face.Exchange`.
+
+    Args:
+        shared: what all exchanges of this worker share.
+        head, method, target, route, caller: what the request's head said.
+        place: endpoint name, its sensitivity, and whether guardrails apply to this method and path.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        head: RequestHead,
+        method: str,
+        target: Target,
+        route: Route,
+        caller: Caller,
+        place: tuple[str, str, bool],
+    ) -> None:
+        self._shared = shared
+        self._guard = shared.guard
+        self._head = head
+        self._method = method
+        self._target = target
+        self._route = route
+        self._caller = caller
+        self._endpoint, self._sensitivity, self._applies = place
+        self._applies = self._applies and route.guarded
+        self._began = shared.tick()
+        self._started = shared.now()
+        self._guard_ns = 0
+        self._decisions: list[Decision] = []
+        self._outcome = ""
+        self._system: list[Segment] = []
+        self._request = Kept()
+        self._response = Kept()
+        self._model = ""
+        self._usage = Usage()
+        self._streamed = False
+        self._status = 0
+        self._answer_headers: Headers = []
+        self._answer_type = b""
+        self._answer_encoding = b""
+        self._reader: StreamReader | None = None
+        self._stream: AnswerStream | None = None
+        self._plan: Plan | None = None
+        self._tally = Tally()
+        self.id = shared.new_id()
+        self.cut = False
+        self.keepalive = b""
+
+    # ---- the request
+
+    def request(self, body: bytes) -> Forward | Refusal:
+        """The whole request body to what goes upstream, or the refusal for the caller."""
+        began = self._shared.tick()
+        try:
+            return self._request_guarded(body) if self._applies else self._forward(body)
+        except BodyError as error:
+            return self._refuse(error.status, str(error), error.reason)
+        finally:
+            self._guard_ns += self._shared.tick() - began
+
+    def _request_guarded(self, data: bytes) -> Forward | Refusal:
+        headers = self._head.headers
+        read = wire_body.read(
+            self._route,
+            Direction.REQUEST,
+            _header(headers, b"content-type"),
+            _header(headers, b"content-encoding"),
+            data,
+            max_size=self._shared.options.request_limit,
+        )
+        self._model = read.model
+        self._streamed = read.stream
+        plan = self._plan = self._guard.policies.plan(self._scope())
+        if read.unreadable:
+            judgement = plan.unreadable(Direction.REQUEST, read.unreadable)
+            self._decisions.extend(judgement.decisions)
+            if judgement.action is Action.BLOCK:
+                self._request = self._shared.recorder.unread(headers, data)
+                return self._blocked(judgement)
+        query = Query(self._target.query) if self._target.query else None
+        segments = [*read.segments, *query.segments] if query else read.segments
+        found = self._guard.scanner.scan(segments, plan.enabled_request)
+        if plan.checks_bodies or any(found):
+            return self._request_found(data, read, query, segments, found)
+        self._request = self._shared.recorder.clean(headers, read, data)
+        self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
+        return self._forward(data)
+
+    def _request_found(
+        self, data: bytes, read: Body, query: Query | None, segments: list[Segment], found: list[list[Finding]]
+    ) -> Forward | Refusal:
+        judgement = self._the_plan().judge(segments, found)
+        self._decisions.extend(judgement.decisions)
+        self._request = self._shared.recorder.found(self._head.headers, read, data, found)
+        if judgement.action is Action.BLOCK:
+            return self._blocked(judgement)
+        self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
+        count = len(read.segments)
+        texts = {i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()}
+        in_body = {i: text for i, text in texts.items() if i < count}
+        in_query = {i - count: text for i, text in texts.items() if i >= count}
+        target = self._head.target
+        if query is not None and in_query:
+            target = target.partition(b"?")[0] + b"?" + query.write(in_query)
+        return self._forward(read.write(in_body), target, rewritten=bool(in_body))
+
+    def _forward(self, body: bytes, target: bytes = b"", *, rewritten: bool = False) -> Forward:
+        headers = self._head.headers
+        if rewritten:
+            headers = _without(headers, _STALE_AFTER_EDIT)
+        if self._streamed or self._route.always_stream:
+            headers = [*_without(headers, (b"accept-encoding",)), (b"accept-encoding", b"identity")]
+        hold = _header(headers, b"x-scale-up-timeout")
+        patience = float(hold) if hold.isdigit() and len(hold) < 6 else 0.0
+        return Forward(self._head.method, target or self._head.target, headers, body, patience)
+
+    def _scope(self) -> Scope:
+        return Scope(
+            endpoint=self._endpoint,
+            sensitivity=self._sensitivity,
+            method=self._method,
+            path=self._target.path,
+            route=self._route.name,
+            model=self._model,
+            caller=self._caller,
+        )
+
+    # ---- the answer
+
+    def head(self, status: int, headers: Headers) -> Answer:
+        """The upstream's head to the caller's."""
+        self._status = status
+        self._answer_type = _header(headers, b"content-type")
+        self._answer_encoding = _header(headers, b"content-encoding")
+        kind = kinds.answer_kind(self._route, status, self._answer_type) if self._applies else "pass"
+        kept = [(name, value) for name, value in headers if not _internal(name)]
+        kept.append((b"x-akto-trace-id", self.id.encode("ascii")))
+        if kind == "stream" and (self._answer_encoding not in (b"", b"identity") or not self._guards_streams()):
+            kind = "whole" if self._guards_streams() else "pass"
+        self._answer_headers = kept
+        if kind == "stream":
+            self._open_stream()
+            kept = _without(kept, (b"content-length",))
+            return Answer(status, kept, AnswerMode.STREAM)
+        kept.append((b"server-timing", b"guard;dur=%.3f" % (self._guard_ns / 1e6)))
+        return Answer(status, kept, AnswerMode.WHOLE if kind == "whole" else AnswerMode.PASS)
+
+    def _guards_streams(self) -> bool:
+        return self._shared.options.guard_streams
+
+    def _open_stream(self) -> None:
+        options = self._shared.options
+        self._streamed = True
+        self._reader = StreamReader(self._route, self._answer_type)
+        self._stream = AnswerStream(self._reader, self, keep=options.keep, tail=self._block_tail)
+        self.keepalive = reply.keepalive(self._reader)
+
+    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+        """The whole answer body (mode WHOLE) to the caller's headers and bytes."""
+        began = self._shared.tick()
+        try:
+            return self._answer_guarded(data)
+        except BodyError as error:
+            return self._unreadable_answer(data, error.reason)
+        finally:
+            self._guard_ns += self._shared.tick() - began
+
+    def _answer_guarded(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+        self._outcome = outcome.of_answer(self._status, data)
+        read = wire_body.read(
+            self._route,
+            Direction.RESPONSE,
+            self._answer_type,
+            self._answer_encoding,
+            data,
+            max_size=self._shared.options.response_limit,
+        )
+        if read.usage is not None:
+            self._usage = read.usage
+        if read.unreadable:
+            return self._unreadable_answer(data, read.unreadable)
+        segments = read.segments
+        found = self.scan(segments)
+        if not any(found) and not self._the_plan().checks_bodies:
+            self._response = self._shared.recorder.clean(self._answer_headers, read, data)
+            return self._answer_headers, data
+        judgement = self._the_plan().judge(segments, found)
+        self._decisions.extend(judgement.decisions)
+        self._response = self._shared.recorder.found(self._answer_headers, read, data, found)
+        if judgement.action is Action.BLOCK:
+            return self._blocked(judgement)
+        if not judgement.edits:
+            return self._answer_headers, data
+        out = read.write({i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()})
+        return _without(self._answer_headers, _STALE_AFTER_EDIT), out
+
+    def _unreadable_answer(self, data: bytes, reason: str) -> tuple[Headers, bytes] | Refusal:
+        self._response = self._shared.recorder.unread(self._answer_headers, data)
+        judgement = self._the_plan().unreadable(Direction.RESPONSE, reason)
+        self._decisions.extend(judgement.decisions)
+        if judgement.action is Action.BLOCK:
+            return self._blocked(judgement)
+        return self._answer_headers, data
+
+    def chunk(self, data: bytes) -> bytes:
+        """Some bytes of the answer to bytes for the caller, b"" while text is held back."""
+        stream = self._stream
+        if stream is None:
+            self._response.size += len(data)
+            return data
+        began = self._shared.tick()
+        try:
+            out = stream.feed(data)
+        except BodyError as error:
+            out = self._broken(error)
+        self._response.size += len(data)
+        self._guard_ns += self._shared.tick() - began
+        self.cut = self.cut or stream.cut
+        return out
+
+    def end(self) -> bytes:
+        """No more bytes come from upstream: the last bytes for the caller."""
+        stream = self._stream
+        if stream is None or self.cut:
+            return b""
+        began = self._shared.tick()
+        try:
+            out = stream.finish()
+        except BodyError as error:
+            out = self._broken(error)
+        self._guard_ns += self._shared.tick() - began
+        self.cut = self.cut or stream.cut
+        return out
+
+    def _broken(self, error: BodyError) -> bytes:
+        """The stream cannot be read on: nothing unread may pass, so it ends here."""
+        self.cut = True
+        self._decisions.extend(self._the_plan().unreadable(Direction.RESPONSE, error.reason).decisions)
+        return self._block_tail(f"The answer could not be read ({error.reason}) and was cut.")
+
+    def _block_tail(self, message: str) -> bytes:
+        assert self._reader is not None
+        return reply.block_tail(self._reader, f"{message} (trace {self.id})")
+
+    def fail(self, error: UpstreamError) -> Refusal:
+        """Upstream failed before its head: the refusal for the caller in the route's form."""
+        status, self._outcome, message = outcome.of_failure(error)
+        return self._refusal(status, message, error.reason, "upstream_error")
+
+    def abort(self, error: UpstreamError) -> bytes:
+        """Upstream failed in mid-stream: what was cleared is out; an error frame says the rest is missing."""
+        _, self._outcome, message = outcome.of_failure(error)
+        self.cut = True
+        return reply.error_tail(self._reader, message) if self._reader is not None else b""
+
+    # ---- what the stream asks
+
+    def open_lane(self) -> StreamGuard:
+        """A fresh StreamGuard for one lane of the answer."""
+        return self._guard.scanner.engine.stream(self._the_plan().enabled_response)
+
+    def scan(self, segments: Sequence[Segment]) -> list[list[Finding]]:
+        """Findings of answer texts, one list a segment; detectors that compare see the system texts of the request."""
+        plan = self._the_plan()
+        if not self._system or not plan.needs_system:
+            return self._guard.scanner.scan(segments, plan.enabled_response)
+        both = [*self._system, *segments]
+        return self._guard.scanner.scan(both, plan.enabled_response)[len(self._system) :]
+
+    def look(self, segment: Segment) -> Judgement:
+        """What windowed detectors and the policy make of a window of released text."""
+        plan = self._the_plan()
+        known = set(self._guard.scanner.engine.scan(segment.text, plan.enabled_response))
+        findings = [finding for finding in self.scan([segment])[0] if finding not in known]
+        return late(plan.judge([segment], [findings])) if findings else CLEAN
+
+    def decide(self, role: Role, place: str, text: str, findings: Sequence[Finding]) -> Judgement:
+        """What the policy makes of findings in one piece of text."""
+        return self._the_plan().judge_one(role, Direction.RESPONSE, place, findings, text, self._tally)
+
+    def render(self, edit: Edit, matched: str) -> str:
+        """The replacement of one matched text."""
+        return self._shared.replacer.render(edit.replacement, edit.finding.entity, matched)
+
+    # ---- the end
+
+    def trace(self, *, status: int, client_gone: bool, first_byte: int, upstream_first: int, total: int) -> Trace:
+        """The exchange is over: its trace. Times are microseconds since the request head was read."""
+        shared = self._shared
+        stream = self._stream
+        decisions = self._decisions
+        if stream is not None:
+            decisions = [*decisions, *stream.decisions]
+            size = self._response.size
+            self._response = shared.recorder.streamed(self._answer_headers, stream, size)
+            self._usage = stream.usage or self._usage
+        elif not self._response.headers:
+            self._response.headers = self._answer_headers
+        verdict = max((decision.action for decision in decisions), default=Action.ALLOW)
+        return Trace(
+            id=self.id,
+            started=self._started,
+            endpoint=self._endpoint,
+            method=self._method,
+            path=self._target.path,
+            route=self._route.name,
+            engine=self._route.engine,
+            status=status,
+            outcome="client_gone" if client_gone else self._outcome or _OUTCOME[verdict],
+            verdict=verdict,
+            upstream_status=self._status,
+            project=shared.options.project,
+            proxy=shared.options.proxy,
+            model=self._model[:256],
+            streamed=self._streamed,
+            sensitivity=self._sensitivity,
+            policy_version=self._guard.policies.version,
+            caller=self._caller,
+            usage=self._usage,
+            timing=Timing(total, self._guard_ns // 1000, upstream_first, total, first_byte),
+            request=shared.recorder.message(self._request),
+            response=shared.recorder.message(self._response),
+            decisions=tuple(merged(decisions)),
+        )
+
+    # ---- small parts
+
+    def _the_plan(self) -> Plan:
+        if self._plan is None:
+            self._plan = self._guard.policies.plan(self._scope())
+        return self._plan
+
+    def _edited(self, text: str, edits: Sequence[Edit]) -> str:
+        out: list[str] = []
+        at = 0
+        for edit in edits:
+            out += (text[at : edit.start], self.render(edit, text[edit.start : edit.end]))
+            at = edit.end
+        out.append(text[at:])
+        return "".join(out)
+
+    def _blocked(self, judgement: Judgement) -> Refusal:
+        self._outcome = "blocked"
+        by = judgement.blocked_by
+        named = f" [policy {by.policy}, rule {by.rule}, trace {self.id}]" if by else f" [trace {self.id}]"
+        return self._refusal(400, judgement.message + named, "content_filter", "content_filter")
+
+    def _refuse(self, status: int, message: str, reason: str) -> Refusal:
+        self._outcome = "refused"
+        return self._refusal(status, message, reason, reason)
+
+    def _refusal(self, status: int, message: str, reason: str, code: str) -> Refusal:
+        content_type, body = reply.error_body(self._route.form, status, message, code, "invalid_request_error")
+        headers = [
+            (b"content-type", content_type),
+            (b"x-akto-trace-id", self.id.encode("ascii")),
+            (b"server-timing", b"guard;dur=%.3f" % (self._guard_ns / 1e6)),
+        ]
+        return Refusal(status, headers, body, reason)
+
+
+_OUTCOME = {Action.ALLOW: "ok", Action.ALERT: "alerted", Action.REDACT: "redacted", Action.BLOCK: "blocked"}
+
+
+def late(judgement: Judgement) -> Judgement:
+    """A judgement about text the caller already has: it can end the stream, but a redaction comes too late."""
+    if judgement.action is not Action.REDACT and not judgement.edits:
+        return judgement
+    decisions = tuple(
+        replace(item, action=Action.ALERT, reason=f"{item.reason}; seen after it was sent".lstrip("; "))
+        if item.action is Action.REDACT
+        else item
+        for item in judgement.decisions
+    )
+    return replace(judgement, decisions=decisions, edits={})
+
+
+def merged(decisions: Sequence[Decision]) -> list[Decision]:
+    """Decisions of one rule at one place as one, with their count; of more than 256, the strongest are kept."""
+    found: dict[tuple[str, str, str, Action, Direction], Decision] = {}
+    for item in decisions:
+        key = (item.policy, item.rule, item.place, item.action, item.direction)
+        known = found.get(key)
+        found[key] = (
+            item
+            if known is None
+            else replace(known, count=known.count + item.count, score=max(known.score, item.score))
+        )
+    kept = list(found.values())
+    if len(kept) > 256:
+        kept = sorted(kept, key=lambda item: (-item.action, -item.severity))[:256]
+    return kept
+
+
+def _header(headers: Headers, name: bytes) -> bytes:
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return b""
+
+
+def _without(headers: Headers, names: Sequence[bytes]) -> Headers:
+    return [(key, value) for key, value in headers if key.lower() not in names]
+
+
+def _internal(name: bytes) -> bool:
+    """Headers of Hugging Face's gateway that name inner addresses, and ours, which upstream must not set."""
+    lower = name.lower()
+    return lower.startswith(b"x-proxied-") or lower in _OURS

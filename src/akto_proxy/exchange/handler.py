@@ -1,0 +1,122 @@
+"""Starts exchanges: from a request's head alone it decides route, method and who is calling.
+
+One Guardrails lives in each worker and owns what all its exchanges share. A policy reload swaps one reference, so an
+exchange that began under one policy set ends under it.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from akto_proxy.errors import BodyError
+from akto_proxy.exchange.caller import Callers
+from akto_proxy.exchange.exchange import GuardedExchange
+from akto_proxy.exchange.face import Refusal, RequestHead
+from akto_proxy.exchange.shared import Guard, Shared
+from akto_proxy.wire.reply import error_body
+from akto_proxy.wire.route import Route, Target, canonical, resolve
+
+
+class Guardrails:
+    """The Handler of the data plane.
+
+    Args:
+        shared: what all exchanges share; `shared.guard` may be replaced while running.
+        callers: reads who is calling.
+    """
+
+    def __init__(self, shared: Shared, callers: Callers) -> None:
+        self._shared = shared
+        self._callers = callers
+        self._routes: dict[tuple[str, str], Route] = {}
+
+    def swap(self, guard: Guard) -> None:
+        """Use new rules for every exchange that starts from now on."""
+        self._shared.guard = guard
+
+    def open(self, head: RequestHead) -> GuardedExchange | Refusal:
+        """Decide route, method and scope from the head alone, before any body byte is read."""
+        method = head.method.decode("latin-1")
+        options = self._shared.options
+        try:
+            target = canonical(head.target)
+        except BodyError as error:
+            return self._refused(head, method, None, error.reason, error.status, str(error))
+        route = self._route(method, target.path)
+        if options.methods and method not in options.methods:
+            message = f"Method {method} is not allowed here (ALLOWED_HTTP_METHODS)."
+            return self._refused(head, method, (target, route), "method_not_allowed", 405, message)
+        if route.denied:
+            message = f"This route is not let through: {route.denied}."
+            return self._refused(head, method, (target, route), "route_not_allowed", 403, message)
+        caller = self._callers.read(head.headers, head.ip)
+        return GuardedExchange(self._shared, head, method, target, route, caller, self._label(method, target.path))
+
+    def refuse(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
+        """A refusal for what the shell itself found wrong (form, size, time), in the route's own error form."""
+        if head is None:
+            return _refusal("openai", status, message, reason)
+        method = head.method.decode("latin-1")
+        try:
+            target = canonical(head.target)
+        except BodyError:
+            return self._refused(head, method, None, reason, status, message)
+        return self._refused(head, method, (target, self._route(method, target.path)), reason, status, message)
+
+    def _route(self, method: str, path: str) -> Route:
+        key = (method, path)
+        route = self._routes.get(key)
+        if route is None:
+            if len(self._routes) >= 1024:  # paths come from callers: remember a bounded number
+                self._routes.clear()
+            route = self._routes[key] = resolve(method, path, self._shared.options.extra_routes)
+        return route
+
+    def _label(self, method: str, path: str) -> tuple[str, str, bool]:
+        """Endpoint name, sensitivity, and whether guardrails apply at all to this method and path."""
+        options = self._shared.options
+        guarded = not options.guarded or any(_matches(entry, method, path) for entry in options.guarded)
+        for label in options.labels:
+            if any(fnmatchcase(path, glob) for glob in label.paths):
+                return label.name, label.sensitivity, guarded
+        return options.endpoint, options.sensitivity, guarded
+
+    def _refused(
+        self,
+        head: RequestHead,
+        method: str,
+        found: tuple[Target, Route] | None,
+        reason: str,
+        status: int,
+        message: str,
+    ) -> Refusal:
+        shared = self._shared
+        trace_id = shared.new_id()
+        route = found[1] if found else None
+        caller = self._callers.read(head.headers, head.ip)
+        trace = shared.recorder.refused(
+            trace_id,
+            shared.now(),
+            shared.options,
+            method,
+            found[0].path if found else "",
+            route,
+            status,
+            caller,
+            reason,
+        )
+        refusal = _refusal(route.form if route else "openai", status, message, reason, trace_id)
+        return Refusal(refusal.status, refusal.headers, refusal.body, reason, refusal.close, trace)
+
+
+def _matches(entry: str, method: str, path: str) -> bool:
+    wanted, _, glob = entry.partition(":")
+    return wanted.upper() in (method, "ANY") and fnmatchcase(path, glob)
+
+
+def _refusal(form: str, status: int, message: str, reason: str, trace_id: str = "") -> Refusal:
+    content_type, body = error_body(form, status, message, reason, "invalid_request_error")
+    headers = [(b"content-type", content_type)]
+    if trace_id:
+        headers.append((b"x-akto-trace-id", trace_id.encode("ascii")))
+    return Refusal(status, headers, body, reason, close=status in (400, 408, 413, 431))

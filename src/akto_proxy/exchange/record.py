@@ -1,0 +1,214 @@
+"""What a trace keeps of an exchange: headers without credentials, bodies with every finding masked, bounded.
+
+This is the single place where kept texts are built, so this is the single place to get privacy right: whatever the
+policy did with a finding (even nothing but an alert), the kept text shows its entity's label instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+
+from akto_proxy.exchange.face import Headers
+from akto_proxy.model import Action, Caller, Finding, Message, Trace, Usage
+from akto_proxy.wire.body import Body
+from akto_proxy.wire.route import Route
+
+if TYPE_CHECKING:
+    from akto_proxy.exchange.shared import Options
+    from akto_proxy.exchange.stream import AnswerStream
+
+_NEVER = frozenset(
+    (
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"set-cookie",
+        b"x-api-key",
+        b"api-key",
+        b"x-amz-security-token",
+    )
+)
+_VALUES = frozenset(
+    (
+        b"accept",
+        b"accept-encoding",
+        b"cache-control",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"date",
+        b"host",
+        b"server",
+        b"transfer-encoding",
+        b"user-agent",
+        b"x-request-id",
+        b"traceparent",
+        b"x-scale-up-timeout",
+    )
+)
+"""Headers whose value is kept. Of any other header a caller may set, only the name is: its value is anyone's text."""
+_KEPT_PREFIXES = (
+    b"x-compute-",
+    b"x-inference-",
+    b"x-total-",
+    b"x-queue-",
+    b"x-validation-",
+    b"x-prompt-",
+    b"x-generated-",
+    b"x-time-",
+    b"x-stainless-",
+    b"x-akto-",
+)
+
+
+@dataclass(slots=True)
+class Kept:
+    """One direction on its way into a trace."""
+
+    headers: Headers = field(default_factory=list)
+    body: str = ""
+    encoding: str = "none"
+    size: int = 0
+    truncated: bool = False
+
+
+class Recorder:
+    """Builds what is kept.
+
+    Args:
+        capture: `masked`, `metadata` (no bodies) or `full` (bodies sealed as they were).
+        keep: characters of a body at most.
+        seal: encrypts bytes to text; needed for `full`.
+    """
+
+    def __init__(self, capture: str, keep: int, seal: Callable[[bytes], str] | None = None) -> None:
+        self._capture = capture
+        self._keep = keep
+        self._seal = seal
+
+    def clean(self, headers: Headers, read: Body, data: bytes) -> Kept:
+        """A body in which nothing was found."""
+        return self._kept(headers, data, _plain(read, data) if self._capture == "masked" else b"")
+
+    def found(self, headers: Headers, read: Body, data: bytes, findings: Sequence[Sequence[Finding]]) -> Kept:
+        """A body with findings, one list a segment (those beyond the body's own segments are ignored)."""
+        plain = b""
+        if self._capture == "masked":
+            changes = {
+                index: masked(segment.text, found)
+                for index, (segment, found) in enumerate(zip(read.segments, findings, strict=False))
+                if found
+            }
+            plain = read.write(changes) if changes else _plain(read, data)
+        return self._kept(headers, data, plain)
+
+    def unread(self, headers: Headers, data: bytes) -> Kept:
+        """A body that could not be read: its size alone (unless sealed), for what it holds is not known."""
+        return self._kept(headers, data, b"")
+
+    def streamed(self, headers: Headers, stream: AnswerStream, size: int) -> Kept:
+        """A stream, as one JSON object: the text of each lane, assembled, with the usage at the top."""
+        if self._capture == "metadata":
+            return Kept(headers, "", "none", size)
+        plain = orjson.dumps(assembled(stream.texts(), stream.loose, stream.usage))
+        return Kept(headers, *self._text(plain), size, stream.truncated)
+
+    def message(self, kept: Kept) -> Message:
+        """The frozen noun."""
+        headers = tuple(_shown(name, value) for name, value in kept.headers if name.lower() not in _NEVER)
+        return Message(headers[:100], kept.body, kept.encoding, kept.size, kept.truncated)
+
+    def refused(
+        self,
+        trace_id: str,
+        now: float,
+        options: Options,
+        method: str,
+        path: str,
+        route: Route | None,
+        status: int,
+        caller: Caller,
+        reason: str,
+    ) -> Trace:
+        """A request that was refused before it became an exchange."""
+        return Trace(
+            id=trace_id,
+            started=now,
+            endpoint=options.endpoint,
+            method=method[:16],
+            path=path[:256],
+            route=route.name if route else "none",
+            engine=route.engine if route else "none",
+            status=status,
+            outcome="refused",
+            verdict=Action.ALLOW,
+            project=options.project,
+            proxy=options.proxy,
+            sensitivity=options.sensitivity,
+            caller=caller,
+            tags=(("reason", reason),),
+        )
+
+    def _kept(self, headers: Headers, data: bytes, plain: bytes) -> Kept:
+        if self._capture == "full" and self._seal is not None and data:
+            return Kept(headers, self._seal(data[: self._keep]), "sealed", len(data), len(data) > self._keep)
+        if not plain:
+            return Kept(headers, "", "none", len(data))
+        text, encoding = self._text(plain)
+        return Kept(headers, text[: self._keep], encoding, len(data), len(text) > self._keep)
+
+    def _text(self, plain: bytes) -> tuple[str, str]:
+        if self._capture == "full" and self._seal is not None:
+            return self._seal(plain), "sealed"
+        return plain.decode("utf-8", "replace"), "text"
+
+
+def _plain(read: Body, data: bytes) -> bytes:
+    """The body without its content encoding: the very bytes, or written anew where they came compressed."""
+    if not read.encoded:
+        return data
+    return read.write({0: read.texts[0]}) if read.texts else b""
+
+
+def masked(text: str, findings: Sequence[Finding]) -> str:
+    """`text` with every finding replaced by its entity's label. Findings are sorted and do not overlap."""
+    out: list[str] = []
+    at = 0
+    for finding in findings:
+        if finding.start < at or finding.end <= finding.start:
+            continue
+        out += (text[at : finding.start], f"<{finding.entity}>")
+        at = finding.end
+    out.append(text[at:])
+    return "".join(out)
+
+
+def assembled(lanes: dict[str, str], loose: Sequence[str], usage: Usage | None) -> dict[str, object]:
+    """A stream's texts in the shape of a whole answer: chat lanes as `choices`, others under their lane's name."""
+    out: dict[str, object] = {"streamed": True}
+    choices: dict[int, dict[str, str]] = {}
+    for lane, text in lanes.items():
+        parts = lane.lstrip("/").split("/")
+        if parts[0] == "choices" and len(parts) > 2 and parts[1].isdigit():
+            choices.setdefault(int(parts[1]), {})["/".join(parts[3:]) or parts[2]] = text
+        else:
+            out[lane] = text
+    if choices:
+        out["choices"] = [
+            {"index": index, "message": {"role": "assistant", **fields}} for index, fields in sorted(choices.items())
+        ]
+    if not lanes and loose:
+        out["text"] = "\n".join(loose)
+    if usage is not None:
+        out["usage"] = {"prompt_tokens": usage.prompt, "completion_tokens": usage.completion}
+    return out
+
+
+def _shown(name: bytes, value: bytes) -> tuple[str, str]:
+    lower = name.lower()
+    shown = lower in _VALUES or lower.startswith(_KEPT_PREFIXES)
+    return lower.decode("latin-1"), value[:256].decode("latin-1") if shown else ""
