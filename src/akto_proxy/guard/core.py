@@ -8,7 +8,6 @@ expression reports once: the pass only narrows down, so its answer may be too wi
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +18,7 @@ from akto_proxy.errors import PolicyError
 from akto_proxy.guard.closure import Closures
 from akto_proxy.guard.head import OVERLAP, Head, head
 from akto_proxy.guard.matcher import Check, Matcher, Words
+from akto_proxy.guard.overlap import Key, lane, pick
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.syntax import parse
 from akto_proxy.guard.trigger import trigger
@@ -72,6 +72,7 @@ class Core:
         self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
         self.heads = tuple(head(parse(rule.pattern)) for rule in rules)
         self.before = max((matcher.before for matcher in self.matchers), default=0) + OVERLAP
+        self._lanes = tuple(lane(rule.id, rule.category) for rule in rules)
         self._closures: dict[int, Closures] = {}
         self._triggers = self._anchors = None
         triggers, anchors = _unpack(database)
@@ -116,12 +117,18 @@ class Core:
         return found
 
     def resolve(self, found: list[Raw]) -> list[Raw]:
-        """Those that passed their gates, without overlaps: the higher score wins, then the longer, then the earlier."""
+        """Those that passed their gates, one for each stretch and lane (see `overlap`), sorted by start."""
         live = [raw for raw in found if raw[5] > 0.0 and raw[3] > raw[2]]
         if len(live) < 2:
             return live
-        live.sort(key=lambda raw: (-raw[5], raw[2] - raw[3], raw[2], self.matchers[raw[4]].rule.id))
-        return _without_overlaps(live)
+        lanes: dict[str, list[Raw]] = {}
+        for raw in live:
+            lanes.setdefault(self._lanes[raw[4]], []).append(raw)
+        kept = [raw for lane_ in lanes.values() for raw in pick(lane_, _span, self._key)]
+        return sorted(kept, key=lambda raw: (raw[2], raw[3], raw[4]))
+
+    def _key(self, raw: Raw) -> Key:
+        return -raw[5], raw[2] - raw[3], raw[2], self.matchers[raw[4]].rule.id
 
 
 class Plan:
@@ -212,14 +219,5 @@ def _escape(word: bytes) -> bytes:
     return b"".join(b"\\x%02x" % byte for byte in word)
 
 
-def _without_overlaps(ranked: list[Raw]) -> list[Raw]:
-    """The ranked matches, each kept unless one kept before it overlaps; sorted by start."""
-    starts: list[int] = []
-    kept: list[Raw] = []
-    for raw in ranked:
-        at = bisect_left(starts, raw[3])
-        if at and kept[at - 1][3] > raw[2]:
-            continue
-        starts.insert(at, raw[2])
-        kept.insert(at, raw)
-    return kept
+def _span(raw: Raw) -> tuple[int, int]:
+    return raw[2], raw[3]

@@ -49,6 +49,7 @@ class Engine:
             raise PolicyError("rules: two rules share an id; rename one")
         for rule in self.rules:
             check_rule(rule, f"rule `{rule.id}`")
+        self.rule_ids = frozenset(self._numbers)
         self.fingerprint = fingerprint(self.rules)
         self._core = Core(self.rules, _shipped() if validators is None else validators, allow, database)
         self._sets: dict[frozenset[str] | None, Watch] = {}

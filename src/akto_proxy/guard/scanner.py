@@ -1,0 +1,120 @@
+"""All checks over the segments of one body: the rules in one pass, other readings of what looks disguised, detectors.
+
+A detector that raises is not an empty answer: its place is taken by a finding of entity `CHECK_FAILED` on every segment
+it was asked about, and the policy's fail mode decides. Trade-off: detectors see other readings as further segments, so
+a disguised text costs several times a plain one; a plain one pays only for the tests that tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from akto_proxy.guard.engine import Engine
+from akto_proxy.guard.overlap import resolve
+from akto_proxy.guard.views import Normaliser, View, alters, shipped
+from akto_proxy.model import Finding, Segment
+
+CHECK_FAILED = "CHECK_FAILED"
+_SHORT = 8  # characters below which a text has no other reading worth the tests
+
+
+class Detector(Protocol):
+    """A check that is no rule. It may have `rules`, the ids it reports: it is not run when none is enabled."""
+
+    name: str
+    category: str
+
+    def check(self, segments: Sequence[Segment]) -> list[tuple[int, Finding]]:
+        """Findings, each with the number of its segment."""
+        ...
+
+
+class Scanner:
+    """Rules, readings and detectors together. Build it once; any thread may use it if its detectors may."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        detectors: Sequence[Detector] = (),
+        views: bool = True,
+        normaliser: Normaliser | None = None,
+    ) -> None:
+        self.engine = engine
+        self.detectors = tuple(detectors)
+        self._normaliser = normaliser or (shipped() if views else None)
+
+    def scan(self, segments: Sequence[Segment], enabled: frozenset[str] | None = None) -> list[list[Finding]]:
+        """The findings of each segment, of all rules or of those in `enabled`, sorted by start.
+
+        Findings of secrets and personal data do not overlap; others may overlap those (see `overlap`).
+        """
+        texts = [segment.text for segment in segments]
+        found: list[list[Finding]] = [[] for _ in segments]
+        for number, finding in self.engine.scan_many(texts, enabled):
+            found[number].append(finding)
+        readings = self._readings(texts)
+        if readings:
+            self._scan_readings(readings, enabled, found)
+        for detector in self.detectors:
+            self._detect(detector, segments, readings, enabled, found)
+        return [resolve(list(dict.fromkeys(item))) if len(item) > 1 else item for item in found]
+
+    def _readings(self, texts: list[str]) -> list[tuple[int, View]]:
+        normaliser = self._normaliser
+        if normaliser is None:
+            return []
+        return [
+            (number, view)
+            for number, text in enumerate(texts)
+            if len(text) >= _SHORT
+            for view in normaliser.views(text)
+        ]
+
+    def _scan_readings(
+        self, readings: list[tuple[int, View]], enabled: frozenset[str] | None, found: list[list[Finding]]
+    ) -> None:
+        for place, finding in self.engine.scan_many([view.text for _, view in readings], enabled):
+            number, view = readings[place]
+            if not (alters(view) and finding.category in ("pii", "secrets")):
+                _add(found[number], _moved(finding, view))
+
+    def _detect(
+        self,
+        detector: Detector,
+        segments: Sequence[Segment],
+        readings: list[tuple[int, View]],
+        enabled: frozenset[str] | None,
+        found: list[list[Finding]],
+    ) -> None:
+        rules: frozenset[str] | None = getattr(detector, "rules", None)
+        if enabled is not None and rules is not None and rules.isdisjoint(enabled):
+            return
+        asked = [*segments, *(replace(segments[number], text=view.text) for number, view in readings)]
+        try:
+            answers = detector.check(asked)
+        except Exception:  # noqa: BLE001  # a detector's bug must not become an open door: the policy decides
+            failed = Finding(0, 0, detector.name, CHECK_FAILED, detector.category, 0.0)
+            for item in found:
+                item.append(failed)
+            return
+        for place, finding in answers:
+            if enabled is not None and finding.rule not in enabled:
+                continue
+            if place < len(segments):
+                found[place].append(finding)
+            else:
+                number, view = readings[place - len(segments)]
+                _add(found[number], _moved(finding, view))
+
+
+def _moved(finding: Finding, view: View) -> Finding:
+    start, end = view.span(finding.start, finding.end)
+    return replace(finding, start=start, end=end)
+
+
+def _add(found: list[Finding], finding: Finding) -> None:
+    """Keep what a reading showed unless the same rule already found it there."""
+    if not any(f.rule == finding.rule and f.start < finding.end and finding.start < f.end for f in found):
+        found.append(finding)
