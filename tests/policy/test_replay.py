@@ -30,7 +30,7 @@ def trace(number: int, *rules: str, body: str = "masked") -> Trace:
     )
 
 
-def nothing(_: Trace) -> list[tuple[Segment, list[Finding]]]:
+def nothing(_: Trace, __: PolicySet) -> list[tuple[Segment, list[Finding]]]:
     return []
 
 
@@ -56,7 +56,7 @@ def test_verdicts_move_from_old_to_new(redacting, blocking):
 
 
 def test_what_the_kept_text_still_shows_counts_once(redacting, blocking):
-    def scan(item: Trace) -> list[tuple[Segment, list[Finding]]]:
+    def scan(item: Trace, _: PolicySet) -> list[tuple[Segment, list[Finding]]]:
         return [(Segment("a@b.co", "/m"), [Finding(0, 6, "email", "EMAIL_ADDRESS", "pii", 0.9)])]
 
     report = replay([trace(1, "email", body="a@b.co"), trace(2, body="a@b.co")], redacting, blocking, scan)
@@ -66,7 +66,7 @@ def test_what_the_kept_text_still_shows_counts_once(redacting, blocking):
 def test_a_policys_own_rules_are_not_mistaken_when_their_numbers_move(known, policy):
     old = PolicySet([policy(rules=[{"words": ["a"], "action": "alert"}])], known)
     new = PolicySet([policy(rules=[{"words": ["b"], "action": "block"}])], known)
-    assert replay([trace(1, "custom:p:0")], old, new, nothing).changed == {}
+    assert replay([trace(1, "custom:p:0")], old, new, nothing).changed == {(Action.ALERT, Action.ALLOW): 1}
     assert replay([trace(1, "custom:p:0")], old, PolicySet([], known), nothing).newly(Action.ALLOW) == 1
 
 

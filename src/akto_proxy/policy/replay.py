@@ -1,7 +1,7 @@
 """Old policies against new ones over traffic that was kept: what would newly be blocked, redacted, or let pass.
 
 Kept texts are masked, so what was found then is taken from the decisions, and `scan` finds what the kept texts still
-show (a new word list, say). Both sides judge the same findings. The limits: something no policy looked for then, and
+show (a new word list, say). The limits: something no policy looked for then, and
 masked or not kept since, is seen by neither; phrases that excuse a masked text cannot be applied. Both are counted.
 """
 
@@ -22,8 +22,8 @@ MAX_CALLERS = 10_000
 MAX_COUNT = 10_000  # findings of one decision; `min_matches` cannot ask for more
 
 Scanned = Sequence[tuple[Segment, Sequence[Finding]]]
-Scan = Callable[[Trace], Scanned]
-"""The segments of a trace's kept bodies with what rules find in them."""
+Scan = Callable[[Trace, PolicySet], Scanned]
+"""The segments of a trace's kept bodies with what the rules of a PolicySet find in them."""
 
 Transition = tuple[Action, Action]
 
@@ -57,8 +57,8 @@ def replay(traces: Iterable[Trace], old: PolicySet, new: PolicySet, scan: Scan) 
         report.total += 1
         report.masked += bool(trace.decisions)
         report.without_bodies += not (trace.request.body or trace.response.body)
-        segments, findings = _evidence(trace, scan(trace), lambda rule: _same(old, new, rule))
-        before, after = (judge(policies, trace, segments, findings) for policies in (old, new))
+        before = judge(old, trace, *_evidence(trace, scan(trace, old), lambda rule: True))
+        after = judge(new, trace, *_evidence(trace, scan(trace, new), lambda rule: _same(old, new, rule)))
         _count(report, trace, before, after)
     return report
 
