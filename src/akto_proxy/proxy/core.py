@@ -1,0 +1,89 @@
+"""What all connections of one worker share, and the few things they do in the same way.
+
+The hooks are the shell's whole view of the rest of the house: a handler that decides, a gate that limits, a sink for
+traces. Each may be absent but the handler; none may raise past this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from akto_proxy.exchange.face import Handler, Refusal, RequestHead
+from akto_proxy.model import Trace
+from akto_proxy.proxy.counters import Counters, count
+from akto_proxy.proxy.options import ProxyOptions
+from akto_proxy.proxy.pool import Pool
+
+Token = Any
+"""Whatever a gate hands out at the door and wants back."""
+
+
+class Gate(Protocol):
+    """Limits: asked when a head came, told when its exchange is over."""
+
+    def enter(self, head: RequestHead) -> Refusal | Token | Awaitable[Refusal | Token]:
+        """Refuse, or give a token (not None, and not awaitable itself); it may do so later."""
+        ...
+
+    def leave(self, token: Token, trace: Trace | None) -> None:
+        """The exchange that `token` was given for is over. `trace` is None when it never began."""
+        ...
+
+
+@dataclass(slots=True)
+class Core:
+    """One worker's shared parts. `draining` is set once; every answer after that closes its connection."""
+
+    options: ProxyOptions
+    handler: Handler
+    pool: Pool
+    loop: asyncio.AbstractEventLoop
+    counters: Counters = field(default_factory=Counters)
+    on_trace: Callable[[Trace], None] | None = None
+    gate: Gate | None = None
+    on_fault: Callable[[str], None] | None = None
+    draining: bool = False
+    prefix: bytes = b""
+    authority: bytes = b""
+
+    def refusal(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
+        """A refusal of the shell's own, in the route's form. Always closes the connection when the form was wrong."""
+        try:
+            return self.handler.refuse(reason, status, message, head)
+        except Exception as error:  # noqa: BLE001  the caller must get an answer even from a broken handler
+            self.fault(error)
+            return Refusal(status, [], b"", reason, close=True)
+
+    def fault(self, error: BaseException) -> None:
+        """Count a bug of the house. Only its kind and place are told: its message may hold protected text."""
+        self.counters.faults += 1
+        if self.on_fault is not None:
+            self.on_fault(place_of(error))
+
+    def keep_trace(self, trace: Trace) -> None:
+        """Hand a trace over. A sink that raises loses this one trace, counted, and nothing else."""
+        if self.on_trace is None:
+            return
+        try:
+            self.on_trace(trace)
+        except Exception as error:  # noqa: BLE001  a guest's code; its bug must not kill the exchange
+            self.counters.trace_faults += 1
+            if self.on_fault is not None:
+                self.on_fault(place_of(error))
+
+    def count_refusal(self, reason: str) -> None:
+        """Add to the table of refusals."""
+        count(self.counters.refusals, reason)
+
+
+def place_of(error: BaseException) -> str:
+    """Kind of an exception and where it was raised: safe to log, unlike its message."""
+    trail = error.__traceback__
+    while trail is not None and trail.tb_next is not None:
+        trail = trail.tb_next
+    if trail is None:
+        return type(error).__name__
+    return f"{type(error).__name__} in {trail.tb_frame.f_code.co_filename}:{trail.tb_lineno}"
