@@ -36,7 +36,7 @@ class Content(Protocol):
 
 
 class Body:
-    """A body as read. `texts` and `roles` go together; `segments` is built from them when first asked for.
+    """A body as read. `texts`, `roles`, `places` and `segments` go together, and are built when asked for.
 
     `unreadable` is "" or a stable word: `token_ids`, `embeddings`, `document`, `encoding`, `json`, `binary`,
     `multipart`, `media_type`. `media` lists what is no text: heads of data URLs, media types, and addresses that the
@@ -52,8 +52,6 @@ class Body:
         "duplicate",
         "encoded",
         "media",
-        "roles",
-        "texts",
         "tree",
         "unreadable",
     )
@@ -68,9 +66,16 @@ class Body:
         self.duplicate = False
         self.unreadable = ""
         self.media: list[str] = []
-        leaves = content.leaves if content is not None else []
-        self.texts = [leaf[0] for leaf in leaves]
-        self.roles = [leaf[2] for leaf in leaves]
+
+    @property
+    def texts(self) -> list[str]:
+        """The strings of the body, in the order of the document."""
+        return [leaf[0] for leaf in self._content.leaves] if self._content is not None else []
+
+    @property
+    def roles(self) -> list[Role]:
+        """Who each text speaks for."""
+        return [leaf[2] for leaf in self._content.leaves] if self._content is not None else []
 
     @property
     def segments(self) -> list[Segment]:

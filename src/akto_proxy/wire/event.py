@@ -1,8 +1,8 @@
 """One event of a stream and its strings, and the mould: how to read the next event without parsing it.
 
 Many streams send one event again and again with another piece of text in it. When an event has the bytes of the last
-one around its text, the text is taken from between them. That cannot change what is read: a piece without quotes,
-backslashes and control characters leaves the JSON around it as it was.
+one around its text and its counters, the text is taken from between them. That cannot change what is read: a piece
+without quotes, backslashes and control characters leaves the JSON around it as it was, and so does a number.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from akto_proxy.wire.facts import usage
 from akto_proxy.wire.framing import Framing
 
 _ORDERLY: Final = re.compile(rb"[^\"\\\x00-\x1f]+")
+_NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# Numbers that differ from event to event and name no lane. Inside a string the quote would have a backslash before it.
+_COUNTER: Final = re.compile(
+    rb'(?<=[{,\s])"(?:created|sequence_number|id|logprob)":[ ]?(' + _NUMBER.pattern + rb")(?=[,}\s])"
+)
+_TOKEN_COUNTER: Final = re.compile(_COUNTER.pattern.replace(b"created|", b"created|index|"))
+_MAX_COUNTERS: Final = 6
 _MAX_IDLE: Final = 4  # moulds made without one use: this stream's events differ in more than their text
 
 
@@ -80,23 +87,35 @@ class Event:
 
 
 class Mould:
-    """The bytes around the one running text of an event, proven by reading an event cast in them."""
+    """The bytes around the running text and the counters of an event, proven by reading an event cast in them."""
 
-    __slots__ = ("_at", "_idle", "_slots", "prefix", "spots", "suffix")
+    __slots__ = ("_at", "_idle", "_slots", "_steps", "head", "spots")
 
     def __init__(self) -> None:
-        self.prefix = b""
-        self.suffix = b""
+        self.head = b""
         self.spots: tuple[int, ...] = ()
+        self._steps: list[tuple[re.Pattern[bytes], bytes]] = []
         self._slots: tuple[Slot, ...] = ()
         self._at = 0
         self._idle = 0
 
     def cast(self, raw: bytes) -> tuple[Slot, ...] | None:
-        """The slots of an event with the prefix and suffix of this mould, None when its text needs a parser."""
-        piece = raw[len(self.prefix) : -len(self.suffix)]
-        if not _ORDERLY.fullmatch(piece):
-            return None
+        """The slots of an event that fills this mould, None when it does not and needs a parser."""
+        at = len(self.head)
+        piece = b""
+        for pattern, literal in self._steps:
+            match = pattern.match(raw, at)
+            if match is None:
+                return None
+            end = match.end()
+            if not raw.startswith(literal, end):
+                return None
+            if pattern is _ORDERLY:
+                piece = raw[at:end]
+            at = end + len(literal)
+        return self._filled(piece) if at == len(raw) else None
+
+    def _filled(self, piece: bytes) -> tuple[Slot, ...] | None:
         try:
             text = piece.decode()
         except UnicodeDecodeError:
@@ -107,26 +126,30 @@ class Mould:
         slot = Slot(text, mine.place, mine.lane)
         return (slot,) if len(self._slots) == 1 else (*self._slots[:at], slot, *self._slots[at + 1 :])
 
-    def fits(self, raw: bytes) -> bool:
-        """True when an event begins and ends as the mould does, with something between."""
-        prefix, suffix = self.prefix, self.suffix
-        return (
-            prefix != b"" and raw.startswith(prefix) and raw.endswith(suffix) and len(raw) > len(prefix) + len(suffix)
-        )
+    def forget(self) -> None:
+        """Cast no more until a mould is proven again."""
+        self.head = b""
 
     def propose(self, event: Event) -> bytes:
         """The bytes of a test event for a mould of this one, b"" when it cannot have one."""
         running = [at for at, slot in enumerate(event.slots) if slot.lane is not None]
-        if len(running) != 1 or self._idle >= _MAX_IDLE or event.slots[running[0]].cumulative:
+        if self._idle >= _MAX_IDLE or len(running) != 1 or event.slots[running[0]].cumulative:
             return b""
         text = event.slots[running[0]].text.encode("utf-8", "replace")
-        token = b'"' + text + b'"'
-        if not _ORDERLY.fullmatch(text) or event.raw.count(token) != 1:
+        if not _ORDERLY.fullmatch(text) or event.raw.count(b'"' + text + b'"') != 1:
             return b""
-        start = event.raw.index(token) + 1
-        self.prefix, self.suffix = event.raw[:start], event.raw[start + len(text) :]
+        start = event.raw.index(b'"' + text + b'"') + 1
+        spans = [(start, start + len(text), _ORDERLY)]
+        counters = _TOKEN_COUNTER if "token" in event.tree else _COUNTER
+        spans += [(*match.span(1), _NUMBER) for match in counters.finditer(event.raw)][:_MAX_COUNTERS]
+        self._cut(event.raw, sorted(spans, key=lambda span: span[0]))
         self._at, self._slots, self.spots = running[0], event.slots, event.spots
-        return self.prefix + b"~" + self.suffix
+        return event.raw[:start] + b"~" + event.raw[start + len(text) :]
+
+    def _cut(self, raw: bytes, spans: list[tuple[int, int, re.Pattern[bytes]]]) -> None:
+        ends = [span[0] for span in spans[1:]] + [len(raw)]
+        self.head = raw[: spans[0][0]]
+        self._steps = [(pattern, raw[end:until]) for (_, end, pattern), until in zip(spans, ends, strict=True)]
 
     def prove(self, pieces: list[tuple[str, str, str | None, int]]) -> None:
         """Keep the mould if the test event read as expected, else forget it."""
@@ -135,4 +158,4 @@ class Mould:
         if [piece[:3] for piece in pieces] == expected and tuple(piece[3] for piece in pieces) == self.spots:
             self._idle += 1
         else:
-            self.prefix = b""
+            self.forget()

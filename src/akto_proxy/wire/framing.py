@@ -79,7 +79,7 @@ class ServerSent:
     def open(self, raw: bytes) -> tuple[bytes | None, list[Note]]:
         """The payload of an event (None: it has none) and its other texts."""
         if raw.startswith(b"data:") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
-            return raw[5:-2], []
+            return raw[6 if raw[5] == 0x20 else 5 : -2], []
         data: list[bytes] = []
         notes: list[Note] = []
         for number, line in enumerate(_lines(raw)):

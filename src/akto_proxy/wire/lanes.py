@@ -36,11 +36,12 @@ _MAX_TRUSTED: Final = 64
 class Lanes:
     """The reader of one stream's JSON events; it remembers what the stream has said so far, within limits."""
 
-    __slots__ = ("_lanes", "_trusted", "finish_reason")
+    __slots__ = ("_lanes", "_settled", "_trusted", "finish_reason")
 
     def __init__(self) -> None:
         self._lanes: dict[str, str | None] = {}
         self._trusted: set[str] = set()
+        self._settled: dict[str, str] = {}
         self.finish_reason = ""
 
     def trust(self, text: str) -> None:
@@ -61,12 +62,12 @@ class Lanes:
 
     def _value(self, node: Any, key: str, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
         kind = type(node)
+        if kind is dict:
+            return self._object(node, node.items(), path, n, depth + 1, pieces)
         if kind is str:
             if node:
                 pieces.append((node, path, self.lane(path), n))
             return n + 1
-        if kind is dict:
-            return self._object(node, node.items(), path, n, depth + 1, pieces)
         if kind is list:
             return self._array(node, key, path, n, depth + 1, pieces)
         if kind is Pairs:
@@ -76,38 +77,36 @@ class Lanes:
     def _object(self, node: dict[str, Any], items: Any, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
         if depth > MAX_DEPTH:
             raise BodyError("an event is nested too deeply", reason="depth")
+        settled = self._settled
         for key, value in items:
-            code = KEYS.get(key)
-            inner = type(value)
             n += 1
+            inner = type(value)
             if inner is str:
-                if not value:
-                    if code is None:
-                        pieces.append((key, f"{path}/*key", None, n - 1))
-                elif code == 0:
-                    place = f"{path}/{key}"
-                    pieces.append((value, place, self.lane(place), n))
-                else:
-                    self._other(key, code, value, path, n, pieces)
+                if settled.get(value) != key:
+                    self._string(key, value, path, n, pieces)
                 n += 1
-            elif code is None:
+            elif key not in KEYS:
                 n = self._unknown(key, value, path, n, depth, pieces)
             elif inner is dict or inner is list or inner is Pairs:
                 n = self._value(value, key, f"{path}/{key}", n, depth, pieces)
         return n
 
-    def _other(self, key: str, code: int | None, value: str, path: str, n: int, pieces: list[Piece]) -> None:
-        """A string that may be no text: an identifier, a constant, a name that comes with every event."""
-        if code is None:
+    def _string(self, key: str, value: str, path: str, n: int, pieces: list[Piece]) -> None:
+        code = KEYS.get(key)
+        if code == 0:
+            if value:
+                place = f"{path}/{key}"
+                pieces.append((value, place, self.lane(place), n))
+        elif code is None:
             pieces.append((key, f"{path}/*key", None, n - 1))
-            pieces.append((value, f"{path}/*", self.lane(f"{path}/*"), n))
-        elif code == QUIET:
-            if value not in self._trusted:
-                pieces.append((value, f"{path}/{key}", None, n))
-        elif not quiet(code, value):
+            if value:
+                pieces.append((value, f"{path}/*", self.lane(f"{path}/*"), n))
+        elif (value not in self._trusted) if code == QUIET else not quiet(code, value):
             pieces.append((value, f"{path}/{key}", None, n))
         elif key == "finish_reason":
             self.finish_reason = value
+        elif len(self._settled) < _MAX_TRUSTED:
+            self._settled[value] = key  # the same id comes with every event: look at it once
 
     def _unknown(self, key: str, value: Any, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
         if not (key.isdigit() and len(key) < 7):
@@ -117,11 +116,15 @@ class Lanes:
     def _array(self, node: list[Any], key: str, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
         if depth > MAX_DEPTH:
             raise BodyError("an event is nested too deeply", reason="depth")
-        flat = key in _FLAT and ("/logprobs" in path or "prob" in key)
+        if key in _FLAT and ("/logprobs" in path or "prob" in key):
+            for child in node:
+                n = self._value(child, key, path, n, depth, pieces)
+            return n
+        indexed = key in _INDEXED
         for at, child in enumerate(node):
-            if key in _INDEXED and type(child) is dict and type(child.get("index")) is int:
+            if indexed and type(child) is dict and type(child.get("index")) is int:
                 at = child["index"]
-            n = self._value(child, key if flat else "", path if flat else f"{path}/{at}", n, depth, pieces)
+            n = self._value(child, "", f"{path}/{at}", n, depth, pieces)
         return n
 
     def lane(self, place: str) -> str | None:

@@ -16,7 +16,10 @@ import orjson
 
 from akto_proxy.wire.event import Event
 from akto_proxy.wire.framing import Lines
+from akto_proxy.wire.kinds import answer_kind
 from akto_proxy.wire.stream import StreamReader
+
+__all__ = ["answer_kind", "block_tail", "error_body", "error_tail", "keepalive", "shape"]
 
 JSON: Final = b"application/json"
 # A 400 with this wording makes a recorded client send the same body a second time.

@@ -136,7 +136,8 @@ def mend(old: str, new: str) -> str:
     scalars = [match.span() for match in _SCALAR.finditer(old)]
     for start, end in [*scalars, (len(old), len(old))]:
         gap = old[here:start]
-        found = new.find(gap, at) if gap else at
+        last = start == len(old)
+        found = len(new) - len(gap) if last and new.endswith(gap) else new.find(gap, at) if gap else at
         if found < 0 or (not out and found):
             return new
         out += (_scalar(new[at:found]), gap)

@@ -49,7 +49,7 @@ class StreamReader:
     def trust(self, text: str) -> None:
         """A text that stood alone was checked and is clean: as a model name or fingerprint it need not come again."""
         self._lanes.trust(text)
-        self._mould.prefix = b""  # it may hold what is trusted now
+        self._mould.forget()  # it may hold what is trusted now
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete.
@@ -82,7 +82,7 @@ class StreamReader:
     def _event(self, raw: bytes) -> Event:
         self.events += 1
         mould = self._mould
-        if mould.fits(raw):
+        if mould.head and raw.startswith(mould.head):
             slots = mould.cast(raw)
             if slots is not None:
                 return Event(raw, "json", slots, mould.spots, self.framing)

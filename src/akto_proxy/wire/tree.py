@@ -56,7 +56,7 @@ def parse(data: bytes) -> tuple[Any, bool]:
     """
     try:
         tree = orjson.loads(data)
-        if orjson.dumps(tree) == data or (_marks(data) == _keys(tree, 0) and not _loose(data)):
+        if orjson.dumps(tree) == data.strip() or _marks(data) == _keys(tree, 0):
             return tree, False
     except orjson.JSONDecodeError:
         pass  # our parser is stricter than some engines': NaN, lone surrogates
@@ -65,12 +65,8 @@ def parse(data: bytes) -> tuple[Any, bool]:
 
 
 def _marks(data: bytes) -> int:
-    return data.count(b'":')
-
-
-def _loose(data: bytes) -> bool:
-    """White space before some colon: then counting `":` proves nothing."""
-    return b" :" in data or b"\t:" in data or b"\n:" in data or b"\r:" in data
+    """At least the number of keys in the source: each is followed by `":` once white space is gone."""
+    return data.translate(None, b" \t\r\n").count(b'":')
 
 
 def _keys(node: Any, depth: int) -> int:
@@ -127,17 +123,17 @@ class Reading:
         self.joined: dict[int, list[int]] = {}
         self.nested: dict[int, Reading] = {}
         self._value(tree, "", "", role, 0, 0)
-        if b"\\u" in data:
+        if b"\\" in data and b"\\u" in data:  # the first is six times as fast, and nearly always the answer
             self.leaves = [(_sound(text), place, role, n) for text, place, role, n in self.leaves]
 
     def _value(self, node: Any, key: str, path: str, role: Role, n: int, depth: int) -> int:
         """Read one value; n counts the string tokens before it. Returns the count behind it."""
         kind = type(node)
+        if kind is dict:
+            return self._object(node, node.items(), path, role, n, depth + 1)
         if kind is str:
             self._text(node, key, path, role, n)
             return n + 1
-        if kind is dict:
-            return self._object(node, node.items(), path, role, n, depth + 1)
         if kind is list:
             return self._array(node, key, path, role, n, depth + 1)
         if kind is Pairs:
@@ -145,29 +141,35 @@ class Reading:
         return n
 
     def _object(self, node: dict[str, Any], items: Any, path: str, role: Role, n: int, depth: int) -> int:
-        self._bound(len(items), depth)
+        self.elements += len(items)
+        if depth > MAX_DEPTH or self.elements > MAX_ELEMENTS:
+            raise self._excess(depth)
         if "role" in node or "type" in node:
             role = _role_of(node, role)
-        leaves = self.leaves
         for key, value in items:
-            kind = KEYS.get(key)
             n += 1
-            if kind is None:
-                n = self._unknown(key, value, path, role, n, depth)
-                continue
             inner = type(value)
-            if inner is str:
-                if kind == 0 or not quiet(kind, value):
-                    if len(value) > 15:
-                        self._text(value, key, f"{path}/{key}", KEY_ROLES.get(key, role), n)
-                    elif value:
-                        leaves.append((value, f"{path}/{key}", KEY_ROLES.get(key, role), n))
-                elif kind == ENCODED:
-                    self._encoded(key)
+            if key not in KEYS:
+                n = self._unknown(key, value, path, role, n, depth)
+            elif inner is str:
+                self._known(key, value, path, KEY_ROLES.get(key, role), n)
                 n += 1
-            elif inner in _CONTAINERS:
+            elif inner is dict or inner is list or inner is Pairs:
                 n = self._value(value, key, f"{path}/{key}", KEY_ROLES.get(key, role), n, depth)
         return n
+
+    def _known(self, key: str, value: str, path: str, role: Role, n: int) -> None:
+        """A string in a field that some protocol knows."""
+        kind = KEYS[key]
+        if kind and quiet(kind, value):
+            if kind == ENCODED and key in _OPAQUE:
+                self.tokens = self.tokens or _OPAQUE[key]
+        elif value:
+            head = value[:6]
+            if head[0] in _OPENERS or ":" in head or head[:5] in HEADS:
+                self._text(value, key, f"{path}/{key}", role, n)
+            else:
+                self.leaves.append((value, f"{path}/{key}", role, n))
 
     def _unknown(self, key: str, value: Any, path: str, role: Role, n: int, depth: int) -> int:
         """A field that no protocol knows: its name is text, and so is a long number in it.
@@ -182,13 +184,14 @@ class Reading:
         return self._value(value, "", f"{path}/*", role, n, depth)
 
     def _array(self, node: list[Any], key: str, path: str, role: Role, n: int, depth: int) -> int:
-        self._bound(0, depth)
         kinds = set(map(type, node))
         if int in kinds and key in TOKEN_KEYS:
             self.tokens = self.tokens or "token_ids"
         if kinds <= _NUMBERS:
             return n
-        self._bound(len(node), depth)
+        self.elements += len(node)
+        if depth > MAX_DEPTH or self.elements > MAX_ELEMENTS:
+            raise self._excess(depth)
         before = len(self.leaves)
         for at, child in enumerate(node):
             n = self._value(child, key, f"{path}/{at}", role, n, depth)
@@ -204,12 +207,10 @@ class Reading:
         self.joined[len(self.leaves)] = [leaf[3] for leaf in tokens]
         self.leaves.append(("".join(leaf[0] for leaf in tokens), path, Role.ASSISTANT, -1))
 
-    def _bound(self, size: int, depth: int) -> None:
-        self.elements += size
+    def _excess(self, depth: int) -> BodyError:
         if depth > MAX_DEPTH:
-            raise _too_deep()
-        if self.elements > MAX_ELEMENTS:
-            raise BodyError(f"the body has more than {MAX_ELEMENTS} elements", reason="elements", status=413)
+            return _too_deep()
+        return BodyError(f"the body has more than {MAX_ELEMENTS} elements", reason="elements", status=413)
 
     def _text(self, value: str, key: str, path: str, role: Role, n: int) -> None:
         if value[:5].lower() in _HEADS_LOWER and self._medium(value, key, path, role, n):
@@ -244,10 +245,6 @@ class Reading:
         self.tails[len(self.leaves)] = "," + payload
         self.leaves.append((head, path, role, n))
         return True
-
-    def _encoded(self, key: str) -> None:
-        if key in _OPAQUE:
-            self.tokens = self.tokens or _OPAQUE[key]
 
     def _inner(self, value: str, index: int, path: str, role: Role) -> None:
         """JSON in a string: what its escapes hide from a reader of the string is read by itself."""
