@@ -7,15 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from akto_proxy.guard.scanner import Scanner
 
 from akto_proxy.cli import build
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Exchange, Forward, Headers, Refusal, RequestHead
 from akto_proxy.exchange.handler import Guardrails
 from akto_proxy.exchange.record import Recorder
+from akto_proxy.exchange.restore import TOKEN_RULE
 from akto_proxy.exchange.shared import Guard, Options, Shared
 from akto_proxy.guard.replace import Replacer
+from akto_proxy.guard.scanner import Scanner
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.schema import parse_policies
 
@@ -85,7 +86,7 @@ def make_path() -> Callable[..., Path]:
     def make(policy: str | None = None, **options: Any) -> Path:
         chosen = parse_policies(policy, "test.yaml") if policy else build.pack("default")
         compiled = PolicySet(chosen, known)
-        engine = build.engine([*rules, *compiled.custom_rules], None)
+        engine = build.engine([*rules, TOKEN_RULE, *compiled.custom_rules], None)
         return Path(Guard(Scanner(engine, build.detectors(compiled.detectors)), compiled), **options)
 
     return make

@@ -13,6 +13,7 @@ from pathlib import Path
 from akto_proxy.config import assets
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError, PolicyError
+from akto_proxy.exchange.restore import TOKEN_RULE
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine, fingerprint
@@ -82,7 +83,7 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
     """
     rules = shipped_rules()
     compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
-    built = engine([*rules, *compiled.custom_rules], settings.data_path / "cache")
+    built = engine([*rules, TOKEN_RULE, *compiled.custom_rules], settings.data_path / "cache")
     return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
 
 

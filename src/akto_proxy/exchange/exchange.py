@@ -13,8 +13,10 @@ from akto_proxy.errors import BodyError, UpstreamError
 from akto_proxy.exchange import outcome
 from akto_proxy.exchange.face import Answer, AnswerMode, Forward, Headers, Refusal, RequestHead
 from akto_proxy.exchange.record import Kept
+from akto_proxy.exchange.restore import RESTORE, TOKEN_RULE, restored, split
 from akto_proxy.exchange.shared import Shared
 from akto_proxy.exchange.stream import AnswerStream
+from akto_proxy.guard.replace import Vault
 from akto_proxy.guard.stream import StreamGuard
 from akto_proxy.model import Action, Caller, Decision, Direction, Finding, Role, Segment, Timing, Trace, Usage
 from akto_proxy.policy.checks import Tally
@@ -77,6 +79,7 @@ class GuardedExchange:
         self._stream: AnswerStream | None = None
         self._plan: Plan | None = None
         self._tally = Tally()
+        self._vault = Vault()
         self.id = shared.new_id()
         self.cut = False
         self.keepalive = b""
@@ -124,7 +127,7 @@ class GuardedExchange:
     def _request_found(
         self, data: bytes, read: Body, query: Query | None, segments: list[Segment], found: list[list[Finding]]
     ) -> Forward | Refusal:
-        judgement = self._the_plan().judge(segments, found)
+        judgement = self._the_plan().judge(segments, found, Tally())
         self._decisions.extend(judgement.decisions)
         self._request = self._shared.recorder.found(self._head.headers, read, data, found)
         if judgement.action is Action.BLOCK:
@@ -219,7 +222,7 @@ class GuardedExchange:
         if not any(found) and not self._the_plan().checks_bodies:
             self._response = self._shared.recorder.clean(self._answer_headers, read, data)
             return self._answer_headers, data
-        judgement = self._the_plan().judge(segments, found)
+        judgement = self._judge_answer(segments, found)
         self._decisions.extend(judgement.decisions)
         self._response = self._shared.recorder.found(self._answer_headers, read, data, found)
         if judgement.action is Action.BLOCK:
@@ -228,6 +231,13 @@ class GuardedExchange:
             return self._answer_headers, data
         out = read.write({i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()})
         return _without(self._answer_headers, _STALE_AFTER_EDIT), out
+
+    def _judge_answer(self, segments: list[Segment], found: list[list[Finding]]) -> Judgement:
+        if not len(self._vault):
+            return self._the_plan().judge(segments, found, self._tally)
+        parts = [split(findings) for findings in found]
+        judgement = self._the_plan().judge(segments, [own for own, _ in parts], self._tally)
+        return restored(judgement, {number: tokens for number, (_, tokens) in enumerate(parts) if tokens})
 
     def _unreadable_answer(self, data: bytes, reason: str) -> tuple[Headers, bytes] | Refusal:
         self._response = self._shared.recorder.unread(self._answer_headers, data)
@@ -292,30 +302,38 @@ class GuardedExchange:
 
     def open_lane(self) -> StreamGuard:
         """A fresh StreamGuard for one lane of the answer."""
-        return self._guard.scanner.engine.stream(self._the_plan().enabled_response)
+        return self._guard.scanner.engine.stream(self._enabled())
 
     def scan(self, segments: Sequence[Segment]) -> list[list[Finding]]:
         """Findings of answer texts, one list a segment; detectors that compare see the system texts of the request."""
-        plan = self._the_plan()
-        if not self._system or not plan.needs_system:
-            return self._guard.scanner.scan(segments, plan.enabled_response)
+        if not self._system or not self._the_plan().needs_system:
+            return self._guard.scanner.scan(segments, self._enabled())
         both = [*self._system, *segments]
-        return self._guard.scanner.scan(both, plan.enabled_response)[len(self._system) :]
+        return self._guard.scanner.scan(both, self._enabled())[len(self._system) :]
+
+    def _enabled(self) -> frozenset[str]:
+        """The rules for the answer: the plan's, and the form of tokens once some were given out."""
+        enabled = self._the_plan().enabled_response
+        return enabled | {TOKEN_RULE.id} if len(self._vault) else enabled
 
     def look(self, segment: Segment) -> Judgement:
         """What windowed detectors and the policy make of a window of released text."""
         plan = self._the_plan()
-        known = set(self._guard.scanner.engine.scan(segment.text, plan.enabled_response))
+        known = set(self._guard.scanner.engine.scan(segment.text, self._enabled()))
         findings = [finding for finding in self.scan([segment])[0] if finding not in known]
         return late(plan.judge([segment], [findings])) if findings else CLEAN
 
     def decide(self, role: Role, place: str, text: str, findings: Sequence[Finding]) -> Judgement:
         """What the policy makes of findings in one piece of text."""
-        return self._the_plan().judge_one(role, Direction.RESPONSE, place, findings, text, self._tally)
+        own, tokens = split(findings) if len(self._vault) else (findings, [])
+        judgement = self._the_plan().judge_one(role, Direction.RESPONSE, place, own, text, self._tally)
+        return restored(judgement, {0: tokens}) if tokens else judgement
 
     def render(self, edit: Edit, matched: str) -> str:
         """The replacement of one matched text."""
-        return self._shared.replacer.render(edit.replacement, edit.finding.entity, matched)
+        if edit.replacement == RESTORE:
+            return self._vault.get(matched) or matched
+        return self._shared.replacer.render(edit.replacement, edit.finding.entity, matched, self._vault)
 
     # ---- the end
 

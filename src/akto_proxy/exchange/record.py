@@ -65,6 +65,24 @@ _KEPT_PREFIXES = (
 )
 
 
+SHOWN = frozenset(
+    (
+        "injection",
+        "jailbreak",
+        "harm",
+        "code",
+        "language",
+        "gibberish",
+        "sentiment",
+        "refusal",
+        "invisible",
+        "limit",
+        "tools",
+    )
+)
+"""Categories whose findings say what a text is, not what must be hidden: an analyst has to see the attack."""
+
+
 @dataclass(slots=True)
 class Kept:
     """One direction on its way into a trace."""
@@ -175,13 +193,13 @@ def _plain(read: Body, data: bytes) -> bytes:
 
 
 def masked(text: str, findings: Sequence[Finding]) -> str:
-    """`text` with every finding replaced by its entity's label. Findings are sorted and do not overlap."""
+    """`text` with every finding that names a protected text replaced by its entity's label."""
     out: list[str] = []
     at = 0
-    for finding in findings:
-        if finding.start < at or finding.end <= finding.start:
+    for finding in sorted(findings):
+        if finding.category in SHOWN or finding.end <= max(at, finding.start):
             continue
-        out += (text[at : finding.start], f"<{finding.entity}>")
+        out += (text[at : max(at, finding.start)], f"<{finding.entity}>")
         at = finding.end
     out.append(text[at:])
     return "".join(out)
