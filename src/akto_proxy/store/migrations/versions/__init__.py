@@ -1,0 +1,1 @@
+"""One file a step, numbered. A step, once released, is never edited."""
