@@ -14,38 +14,47 @@ from akto_proxy.guard import validators_generic as generic
 from akto_proxy.guard import validators_secret as secret
 from akto_proxy.guard.validators_national import NATIONAL
 
-Validator = Callable[[str], bool]
+Validator = Callable[[str], bool | float]
+"""True: proven (by a checksum, a published form). A float: well formed only, and worth that score. False, 0.0: no."""
+
+
+def _worth(score: float, check: Callable[[str], bool]) -> Validator:
+    return lambda text: score if check(text) else 0.0
+
 
 VALIDATORS: Mapping[str, Validator] = MappingProxyType(
     {
         "aba_routing": generic.aba_routing,
-        "basic_pair": secret.basic_pair,
+        "basic_pair": _worth(0.8, secret.basic_pair),
         "bitcoin": generic.bitcoin,
         "card": generic.card,
-        "coordinates": generic.coordinates,
-        "date": generic.date,
+        "coordinates": _worth(0.7, generic.coordinates),
+        "date": _worth(0.75, generic.date),
+        "date_words": _worth(0.75, generic.date_words),
         "email": generic.email,
         "ethereum": generic.ethereum,
         "iban": generic.iban,
         "imei": generic.imei,
-        "ipv4": generic.ipv4,
-        "ipv6": generic.ipv6,
+        "ipv4": _worth(0.9, generic.ipv4),
+        "ipv6": _worth(0.9, generic.ipv6),
         "luhn": generic.luhn,
         "mac": generic.mac,
         "not_placeholder": secret.not_placeholder,
         "npi": generic.npi,
         "pem_body": secret.pem_body,
-        "phone_international": generic.phone_international,
-        "phone_nanp": generic.phone_nanp,
-        "phone_national": generic.phone_national,
-        "secret_bare": secret.secret_bare,
-        "secret_prose": secret.secret_prose,
-        "secret_quoted": secret.secret_quoted,
-        "secret_strong": secret.secret_strong,
-        "swift": generic.swift,
-        "token": secret.token,
+        "phone_international": _worth(0.8, generic.phone_international),
+        "phone_nanp": _worth(0.65, generic.phone_nanp),
+        "phone_national": _worth(0.6, generic.phone_national),
+        "secret_bare": _worth(0.72, secret.secret_bare),
+        "secret_prose": _worth(0.7, secret.secret_prose),
+        "secret_quoted": _worth(0.75, secret.secret_quoted),
+        "secret_strong": _worth(0.65, secret.secret_strong),
+        "swift": _worth(0.75, generic.swift),
+        "token": _worth(0.85, secret.token),
         "url": generic.url,
-        "vin": generic.vin,
+        "url_credentials": secret.url_credentials,
+        "vin": _worth(0.75, generic.vin),
+        "wif": generic.wif,
         **NATIONAL,
     }
 )

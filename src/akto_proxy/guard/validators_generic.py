@@ -94,6 +94,8 @@ def _issuer(number: str) -> bool:
 def card(text: str) -> bool:
     """A payment card number: an issuer's range and length, and the Luhn check."""
     number = digits(text)
+    if any(map(str.isalpha, text)):
+        return False  # "tracking 4987...": matched to be left alone
     return 13 <= len(number) <= 19 and _issuer(number) and luhn(number)
 
 
@@ -178,14 +180,14 @@ def url(text: str) -> bool:
     return "." in host.strip(".") and not host.startswith(".")
 
 
-def _base58check(text: str) -> bool:
+def _base58check(text: str, size: int = 25) -> bool:
     number = 0
     for c in text:
         if c not in _BASE58:
             return False
         number = number * 58 + _BASE58[c]
     try:
-        raw = number.to_bytes(25, "big")
+        raw = number.to_bytes(size, "big")
     except OverflowError:
         return False
     return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]
@@ -209,6 +211,11 @@ def _bech32(text: str) -> bool:
 def bitcoin(text: str) -> bool:
     """A Bitcoin address: Base58Check, or Bech32 and Bech32m (BIP 173, BIP 350)."""
     return _bech32(text) if text.lower().startswith(("bc1", "tb1")) else _base58check(text)
+
+
+def wif(text: str) -> bool:
+    """A Bitcoin private key in wallet import format, by its checksum."""
+    return _base58check(text, 37 if text[0] == "5" else 38)
 
 
 def ethereum(text: str) -> bool:
@@ -267,6 +274,18 @@ def date(text: str) -> bool:
     if year < 100:
         return 1 <= month <= 12
     return 1900 <= year <= 2029 and 1 <= day <= 31 and 1 <= month <= 12
+
+
+_MONTHS = """
+jan feb mar apr may jun jul aug sep oct nov dec mär maa mrt mai okt dez fév fev avr jui aoû aou déc ene abr ago dic gen
+mag giu lug set ott out maj mei des
+""".split()
+
+
+def date_words(text: str) -> bool:
+    """A date with a month in letters (English, and the usual European ones by their first three)."""
+    word = next((w for w in re.findall(r"[^\W\d_]{3,}", text.lower()) if w not in {"the", "and"}), "")
+    return word[:3] in _MONTHS
 
 
 def coordinates(text: str) -> bool:

@@ -138,3 +138,9 @@ def basic_pair(text: str) -> bool:
         "secret",
         "user",
     }
+
+
+def url_credentials(text: str) -> bool:
+    """A URL whose authority holds a password that is no reference or stand-in."""
+    authority = text.partition("://")[2].rpartition("@")[0]
+    return basic_pair(authority.partition(":")[2])
