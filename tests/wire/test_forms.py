@@ -31,3 +31,8 @@ def test_an_edited_field_reads_as_written(new: str, nth: int) -> None:
 def test_any_bytes_are_a_form_or_a_fault(data: bytes) -> None:
     form = multipart(b"--b" + data, b"multipart/form-data; boundary=b")
     assert form.fault in ("", "multipart", "binary")
+
+
+def test_a_part_with_a_huge_head_is_a_fault() -> None:
+    data = b'--b\r\nContent-Disposition: form-data; name="' + b'x;name="' * 2000 + b'"\r\n\r\nv\r\n--b--\r\n'
+    assert multipart(data, b"multipart/form-data; boundary=b").fault == "multipart"

@@ -148,3 +148,20 @@ def test_tails_and_keepalives_are_ascii_events() -> None:
         assert out.isascii()
         assert out.endswith(b"\n\n")
     assert keepalive(reader("/generate_stream")) == b":\n\n"
+
+
+def test_the_openai_library_reads_our_endings() -> None:
+    chat = pytest.importorskip("openai.types.chat")
+    responses = pytest.importorskip("openai.types.responses")
+    chat.ChatCompletionChunk.model_validate(payloads(block_tail(reader("/v1/chat/completions"), MESSAGE))[0])
+    blocked = payloads(block_tail(reader("/v1/responses"), MESSAGE))[-1]
+    responses.ResponseIncompleteEvent.model_validate(blocked)
+    responses.ResponseFailedEvent.model_validate(payloads(error_tail(reader("/v1/responses"), "m", "server_error"))[-1])
+
+
+def test_an_event_of_the_caller_is_continued() -> None:
+    made = reader("/v1/chat/completions")
+    event = made.feed(CHAT % 2)[0]
+    made.feed(b'data: {"error":"x"}\n\n')
+    assert payloads(block_tail(made, MESSAGE, event))[0]["id"] == "chatcmpl-1"
+    assert shape(reader("/v1/responses", b'data: {"type":"error","message":"x"}\n\n')) == "responses"

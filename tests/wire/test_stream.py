@@ -202,3 +202,28 @@ def test_an_event_without_end_is_refused() -> None:
 
 def test_a_slot_does_not_show_its_text(events: Make) -> None:
     assert "jane" not in repr(events(b'data: {"token":{"text":"jane"}}\n\n')[0].slots)
+
+
+def test_a_large_event_in_small_pieces_is_joined_once() -> None:
+    event = b'data: {"token":{"text":"' + b"x" * 200_000 + b'"}}\n\n'
+    reader = StreamReader(ROUTE)
+    found = [each for at in range(0, len(event), 10) for each in reader.feed(event[at : at + 10])]
+    assert [each.raw for each in found] == [event]
+    assert reader.pending == 0
+
+
+def test_pieces_without_a_line_end_are_counted_and_finished() -> None:
+    reader = StreamReader(ROUTE, max_event=30)
+    assert reader.feed(b"data: ") == reader.feed(b"jane") == []
+    assert reader.pending == 10
+    assert [slot.text for event in reader.finish() for slot in event.slots] == ["jane"]
+    reader.feed(b"data: ")
+    for _ in range(24):
+        reader.feed(b"x")
+    with pytest.raises(BodyError):
+        reader.feed(b"x")
+
+
+def test_an_event_that_is_no_object_or_has_no_index(events: Make) -> None:
+    assert [slot.text for slot in events(b'data: ["a",{"text":"b"}]\n\n')[0].slots] == ["a", "b"]
+    assert [slot.text for slot in events(b'data: {"choices":["a",{"text":"b"}]}\n\n')[0].slots] == ["a", "b"]

@@ -186,3 +186,20 @@ def test_an_edited_leaf_reads_as_written(tree: Any, data: st.DataObject) -> None
     out = reading.write({at: "new text \u2028 世"})
     after = Reading(out, parse(out)[0], Role.USER).leaves
     assert [leaf[0] for leaf in after].count("new text \u2028 世") == 1
+
+
+def test_a_large_json_string_is_read_whole() -> None:
+    value = json.dumps({"content": [f"text {number} \\ {'x' * 90}" for number in range(1000)]})
+    data = json.dumps({"arguments": value}).encode()
+    assert len(leaves(data)) == 1001
+
+
+@pytest.mark.parametrize("value", ["{not json \\", "[1, \\]", '{"a": \\u0041}'])
+def test_what_only_looks_like_json_in_a_string_is_text(value: str) -> None:
+    assert leaves(json.dumps({"content": value}).encode()) == [("/content", value)]
+
+
+def test_addresses_outside_of_address_fields_are_plain_text() -> None:
+    reading = Reading(b"{}", {"content": "https://example.com/a", "user": "iVBORw0KGgo is text"}, Role.USER)
+    assert reading.media == []
+    assert len(reading.leaves) == 2

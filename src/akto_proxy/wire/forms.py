@@ -16,6 +16,7 @@ _PARAMETER = re.compile(rb'[;\s](name|filename\*?)=("(?:[^"\\]|\\.)*"|[^\s;]+)',
 _TYPE = re.compile(rb"^content-type:[ \t]*([^\r\n;]*)", re.IGNORECASE | re.MULTILINE)
 _CODED = re.compile(rb"^content-transfer-encoding:[ \t]*(?!7bit|8bit|binary)", re.IGNORECASE | re.MULTILINE)
 _MAX_FIELDS: Final = 10_000
+_MAX_HEAD: Final = 8192
 
 
 class Field(NamedTuple):
@@ -72,7 +73,7 @@ def multipart(data: bytes, content_type: bytes) -> Form:
             break
         at = data.find(b"\r\n" + delimiter, start)
         head_end = data.find(b"\r\n\r\n", start)
-        if at < 0 or not 0 <= head_end <= at:
+        if at < 0 or not 0 <= head_end <= min(at, start + _MAX_HEAD):
             break
         fault = _part(data, start, head_end, at, fields, files) or fault
         at += 2

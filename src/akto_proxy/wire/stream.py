@@ -36,6 +36,8 @@ class StreamReader:
         self.choices: set[int] = set()
         self.events = 0
         self._rest = b""
+        self._parts: list[bytes] = []
+        self._size = 0
         self._searched = 0
         self._lanes = Lanes()
         self._wholes: dict[str, str | None] = {}
@@ -44,7 +46,7 @@ class StreamReader:
     @property
     def pending(self) -> int:
         """Bytes of an event whose end has not come."""
-        return len(self._rest)
+        return len(self._rest) + self._size
 
     def trust(self, text: str) -> None:
         """A text that stood alone was checked and is clean: as a model name or fingerprint it need not come again."""
@@ -57,21 +59,37 @@ class StreamReader:
         Raises:
             BodyError: one event is larger than `max_event` (reason `event_size`) or nested too deeply.
         """
-        buffer = self._rest + data if self._rest else data
+        if self._rest and not _may_end(self._rest, data):
+            return self._keep(data)
+        buffer = b"".join((self._rest, *self._parts, data)) if self._rest else data
+        self._parts.clear()
         find, events, at = self.framing.find, [], 0
         while (end := find(buffer, max(at, self._searched))) >= 0:
             self._searched = 0
             events.append(self._event(buffer[at:end]))
             at = end
         self._rest = buffer[at:]
-        if len(self._rest) > self.max_event:
-            raise BodyError(f"an event has more than {self.max_event} bytes", reason="event_size", status=502)
+        self._size = 0
         self._searched = max(len(self._rest) - 4, 0)
+        self._check()
         return events
+
+    def _keep(self, data: bytes) -> list[Event]:
+        """Bytes that end no line wait in a list: joining them to each other every time would cost their square."""
+        self._parts.append(data)
+        self._size += len(data)
+        self._check()
+        return []
+
+    def _check(self) -> None:
+        if self.pending > self.max_event:
+            raise BodyError(f"an event has more than {self.max_event} bytes", reason="event_size", status=502)
 
     def finish(self) -> list[Event]:
         """The last event, when its line end never came."""
-        rest, self._rest = self._rest, b""
+        rest = b"".join((self._rest, *self._parts))
+        self._rest, self._size = b"", 0
+        self._parts.clear()
         events = []
         while rest:
             end = self.framing.find_last(rest)
@@ -150,3 +168,8 @@ class StreamReader:
             return Slot(text, place, lane)
         self._wholes[lane] = text
         return Slot(text, place, lane, text[len(before) :])
+
+
+def _may_end(rest: bytes, data: bytes) -> bool:
+    """True when these bytes may complete an event: they hold a line end, or follow a CR that waits for its LF."""
+    return b"\n" in data or b"\r" in data or rest.endswith(b"\r")

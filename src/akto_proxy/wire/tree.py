@@ -36,6 +36,7 @@ Leaf = tuple[str, str, Role, int]
 
 MAX_DEPTH: Final = 64
 MAX_ELEMENTS: Final = 200_000
+_MAX_SEARCH: Final = 10_000_000
 _MAX_NESTING: Final = 3  # JSON in a string in JSON in a string
 _LONG_NUMBER: Final = 9_999_999  # shorter numbers are no card, phone or account number
 _WITHHELD: Final = "[REDACTED]"
@@ -195,7 +196,7 @@ class Reading:
         before = len(self.leaves)
         for at, child in enumerate(node):
             n = self._value(child, key, f"{path}/{at}", role, n, depth)
-        if key in TOKEN_LISTS and len(self.leaves) > before + 1 and _are_tokens(node):
+        if key in TOKEN_LISTS and len(self.leaves) > before + 1 and _are_tokens(node, key):
             self._join(before, path)
         return n
 
@@ -254,8 +255,9 @@ class Reading:
         except ValueError:
             return
         self.nested[index] = inner
+        search = len(value) * len(inner.leaves) < _MAX_SEARCH  # a larger one is read whole instead of searched
         for at, (text, place, _, _) in enumerate(inner.leaves):
-            if text not in value:
+            if not search or text not in value:
                 self.leaves.append((text, f"{path}#{place}", role, at))
                 self.nested[len(self.leaves) - 1] = inner
 
@@ -323,10 +325,12 @@ def _sound(text: str) -> str:
     return text
 
 
-def _are_tokens(node: list[Any]) -> bool:
+def _are_tokens(node: list[Any], key: str) -> bool:
     """Tokens as strings, as objects with their `logprob`, or as SGLang's [logprob, id, text]."""
     first = node[0]
-    return type(first) in (str, list) or (type(first) is dict and "logprob" in first)
+    if type(first) is dict:
+        return "logprob" in first
+    return key == "tokens" if type(first) is str else key.endswith("_token_logprobs")
 
 
 def _role_of(node: dict[str, Any], role: Role) -> Role:
