@@ -5,7 +5,7 @@ from akto_proxy.errors import ConfigError
 
 
 def test_a_missing_package_file_says_so():
-    with pytest.raises(ConfigError, match="nothing.toml is missing"):
+    with pytest.raises(ConfigError, match=r"nothing\.toml is missing"):
         assets.read_text("guard/rules/nothing.toml")
 
 

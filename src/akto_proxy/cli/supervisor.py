@@ -106,6 +106,7 @@ class Supervisor:
 
     def _died(self, item: _Running) -> None:
         assert item.process is not None
+        item.process.join()  # its pipe is closed, so it is ending; only now is it surely reaped
         code = item.process.exitcode
         item.process.close()
         item.process = None

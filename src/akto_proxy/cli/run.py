@@ -1,0 +1,116 @@
+"""`up`, `proxy` and `server`: which parts run in this tree of processes, and what the operator reads when they do.
+
+`up` is everything on one machine; `proxy` is the data plane with its shipper; `server` is the collector with the store
+and the dashboard. The parts talk over loopback HTTP and the spool's files only, so any of them may die and come back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from akto_proxy.cli import logs, tour, worker
+from akto_proxy.cli.serve import INGEST_KEY, serve
+from akto_proxy.cli.ship import ship
+from akto_proxy.cli.supervisor import Part, Supervisor
+from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.settings import Settings, load
+from akto_proxy.demo.server import serve_demo
+
+Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
+DEMO_PORT = 8099
+
+
+def up(config: Config = "") -> None:
+    """Run everything on this machine: proxy, shipper, collector, store and dashboard.
+
+    Without APP_URL a built-in demonstration endpoint stands in, and three calls show what the proxy does.
+    """
+    settings = load(os.environ, config or None)
+    prepare(settings)
+    parts = [*workers(settings), _shipper(settings), Part("server", serve, (settings,))]
+    if settings.demo:
+        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
+    run(settings, parts, server=True)
+
+
+def proxy(config: Config = "") -> None:
+    """Run the data plane alone: proxy workers and the shipper of their traces.
+
+    Traces go to AKTO_API_BASE_URL; without one they stay in the spool until a server comes.
+    """
+    settings = load(os.environ, config or None)
+    prepare(settings)
+    parts = [*workers(settings), _shipper(settings)]
+    if settings.demo:
+        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
+    run(settings, parts, server=False)
+
+
+def server(config: Config = "") -> None:
+    """Run the collector, the store and the dashboard: what proxies on other machines ship to."""
+    settings = load(os.environ, config or None)
+    deployment_key(settings.data_path, INGEST_KEY)
+    logs.setup(settings.log_level, settings.log_format)
+    supervisor = Supervisor([Part("server", serve, (settings,))])
+    supervisor.start()
+    Console(stderr=True).print(f"Collector and dashboard: http://{settings.server_host}:{settings.server_port}")
+    supervisor.run()
+
+
+def prepare(settings: Settings) -> None:
+    """Build what the workers will build, once, before any of them starts.
+
+    So a mistake in a policy is one sentence and an exit code, not a restart loop; and the rule database is compiled
+    once and found on disk by every worker.
+
+    Raises:
+        ConfigError, PolicyError, StorageError: as the parts say.
+    """
+    logs.setup(settings.log_level, settings.log_format)
+    deployment_key(settings.data_path, INGEST_KEY)
+    worker.handler(settings)
+
+
+def workers(settings: Settings) -> list[Part]:
+    """The proxy workers. All bind the same port; the kernel spreads connections over them."""
+    guarded = settings if not settings.demo else settings.model_copy(update={"app_url": demo_url(settings)})
+    named = guarded.model_copy(update={"app_server_name": settings.endpoint_name})
+    grace = settings.drain_timeout + 5
+    return [Part(f"worker-{n}", worker.main, (named, n), True, grace) for n in range(settings.worker_count)]
+
+
+def demo_port(settings: Settings) -> int:
+    """The demonstration endpoint's port: beside the proxy's, so that two trees on one machine do not meet."""
+    return settings.akto_proxy_port + 19 if settings.akto_proxy_port < 65_000 else DEMO_PORT
+
+
+def demo_url(settings: Settings) -> str:
+    """Where the demonstration endpoint answers."""
+    return f"http://127.0.0.1:{demo_port(settings)}"
+
+
+def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
+    """Start the parts, say where they are, and stay until told to stop."""
+    supervisor = Supervisor(parts, Path(settings.policy_file) if settings.policy_file else None)
+    supervisor.start()
+    console = Console(stderr=True, highlight=False)
+    host = "127.0.0.1" if settings.listen_host == "0.0.0.0" else settings.listen_host  # noqa: S104 - only to print it
+    url = f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.akto_proxy_port}"
+    console.print(f"[bold]Proxy[/]      {url}  ->  {settings.app_url or 'the built-in demonstration endpoint'}")
+    if server:
+        console.print(f"[bold]Dashboard[/]  http://{settings.server_host}:{settings.server_port}")
+    if settings.demo and settings.tour:
+        tour.start(url, console)
+    supervisor.run()
+
+
+def _shipper(settings: Settings) -> Part:
+    return Part("shipper", ship, (settings,))
+
+
+__all__: list[Any] = ["prepare", "proxy", "run", "server", "up", "workers"]

@@ -1,0 +1,75 @@
+import os
+import runpy
+import signal
+import time
+from pathlib import Path
+
+from akto_proxy.cli.supervisor import Part, Supervisor
+
+SCRIPT = """
+import os, signal, time
+
+def note(word):
+    with open({notes!r}, "a") as notes:
+        notes.write(f"{{word}} {{os.getpid()}}\\n")
+
+note({name!r})
+signal.signal(signal.SIGHUP, lambda *_: note({name!r} + "-reload"))
+while {stays!r}:
+    time.sleep(0.05)
+"""
+
+
+def part(folder: Path, name: str, *, stays: bool) -> Part:
+    """A part whose target is a file, because what tests define cannot be found by a fresh interpreter."""
+    script = folder / f"{name}.py"
+    script.write_text(SCRIPT.format(notes=str(folder / "notes"), name=name, stays=stays))
+    return Part(name, runpy.run_path, (str(script),), stays, 5.0 if stays else 10.0)
+
+
+def notes(folder: Path) -> list[list[str]]:
+    path = folder / "notes"
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def until(supervisor: Supervisor, folder: Path, word: str, count: int = 1) -> list[str]:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        supervisor.turn(0.05)
+        found = [pid for name, pid in notes(folder) if name == word]
+        if len(found) >= count:
+            return found
+    raise AssertionError(f"{word} was not noted {count} times: {notes(folder)}")
+
+
+def gone(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_parts_are_kept_running_told_to_reload_and_stopped(tmp_path: Path):
+    """One test for the whole life, because starting interpreters is what costs time here."""
+    watched = tmp_path / "policy.yaml"
+    watched.write_text("a")
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    supervisor = Supervisor([part(tmp_path, "keep", stays=True), part(tmp_path, "fail", stays=False)], watched)
+    try:
+        supervisor.start()
+        (first,) = until(supervisor, tmp_path, "keep")
+        assert len(set(until(supervisor, tmp_path, "fail", 2))) == 2
+        os.kill(int(first), signal.SIGKILL)
+        second = until(supervisor, tmp_path, "keep", 2)[-1]
+        assert second != first
+        watched.write_text("b")
+        assert until(supervisor, tmp_path, "keep-reload") == [second]
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert until(supervisor, tmp_path, "keep-reload", 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        supervisor.run()
+        assert gone(second)
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
