@@ -19,6 +19,7 @@ from akto_proxy.errors import UpstreamError
 from akto_proxy.exchange.face import AnswerMode, Exchange, Forward, Headers, Refusal, RequestHead
 from akto_proxy.proxy import heads
 from akto_proxy.proxy.answer import AnswerWriter
+from akto_proxy.proxy.books import Books
 from akto_proxy.proxy.core import Core
 from akto_proxy.proxy.counters import count
 from akto_proxy.proxy.reader import Head
@@ -53,11 +54,11 @@ class Flow:
     __slots__ = (
         "_answer",
         "_body",
+        "_books",
         "_client",
         "_conn",
         "_core",
         "_exchange",
-        "_first_out",
         "_forward",
         "_head",
         "_keepalive",
@@ -70,10 +71,7 @@ class Flow:
         "_request",
         "_retried",
         "_size",
-        "_started",
         "_task",
-        "_token",
-        "_up_first",
     )
 
     def __init__(self, core: Core, client: Client, head: Head, request: RequestHead) -> None:
@@ -86,15 +84,14 @@ class Flow:
         self._forward: Forward | None = None
         self._conn: UpstreamConnection | None = None
         self._task: asyncio.Task[None] | None = None
-        self._token: object = None
         self._body: bytes | None = None
         self._mode: AnswerMode | None = None
         self._parts: list[bytes] = []
         self._size = 0
         self._over = self._read = self._retried = False
         self._keepalive = b""
-        self._started = self._last_in = self._last_out = core.loop.time()
-        self._up_first = self._first_out = 0.0
+        self._last_in = self._last_out = core.loop.time()
+        self._books = Books(core, self._last_in)
 
     # -- the client side
 
@@ -154,11 +151,11 @@ class Flow:
     def check(self, now: float) -> None:
         """End what has waited too long. Called about once a second."""
         times = self._core.options.timeouts
-        if times.total and now - self._started > times.total:
+        if times.total and now - self._books.started > times.total:
             self._failed(UpstreamError("the exchange took too long", reason="total_timeout"))
         elif self._conn is None or self._client.paused:
             return  # dialling has its own limit, and so has a client that does not read
-        elif not self._up_first:
+        elif not self._books.up_first:
             least = self._forward.min_timeout + 10.0 if self._forward and self._forward.min_timeout else 0.0
             if now - self._last_in > max(times.first_byte, least):
                 self._failed(UpstreamError("the model server did not answer in time", reason="first_byte_timeout"))
@@ -179,11 +176,11 @@ class Flow:
         if isinstance(entered, Refusal):
             self._refuse(entered)
             return
-        self._token = entered
-        if not self._over:
-            self._opened()
+        self._books.token = entered
+        if self._over:
+            self._books.leave_gate(None)
         else:
-            self._leave_gate(None)
+            self._opened()
 
     def _opened(self) -> None:
         try:
@@ -237,7 +234,7 @@ class Flow:
 
     def up_head(self, status: int, headers: Headers, length: int) -> None:
         """The upstream's head came."""
-        self._up_first = self._last_in = self._core.loop.time()
+        self._books.up_first = self._last_in = self._core.loop.time()
         try:
             self._take_head(status, heads.end_to_end(headers), length)
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
@@ -279,8 +276,8 @@ class Flow:
         data = self._answer.take()
         if data:
             self._last_out = self._core.loop.time()
-            if not self._first_out:
-                self._first_out = self._last_out
+            if not self._books.first_out:
+                self._books.first_out = self._last_out
             self._client.write(data)
 
     def _take_head(self, status: int, headers: Headers, length: int) -> None:
@@ -440,44 +437,12 @@ class Flow:
         strict = self._core.options.strict
         if not strict:
             self.up_flush()
-        self._close_books(client_gone)
+        self._books.close(
+            self._exchange,
+            status=self._answer.status or 499,
+            streamed=self._mode is AnswerMode.STREAM,
+            client_gone=client_gone,
+        )
         if strict:
             self.up_flush()
         self._client.answered(keep=self._answer.keep)
-
-    def _close_books(self, client_gone: bool) -> None:
-        counters = self._core.counters
-        counters.answers += 1
-        if self._mode is AnswerMode.STREAM:
-            counters.streams -= 1
-        status = self._answer.status or 499
-        count(counters.statuses, str(status))
-        trace = None
-        if self._exchange is not None:
-            try:
-                trace = self._exchange.trace(
-                    status=self._answer.status or 499, client_gone=client_gone, **self._times()
-                )
-            except Exception as error:  # noqa: BLE001  a trace that cannot be made is a bug, not an outage
-                self._core.fault(error)
-        if trace is not None:
-            self._core.keep_trace(trace)
-        self._leave_gate(trace)
-
-    def _times(self) -> dict[str, int]:
-        now = self._core.loop.time()
-        start = self._started
-        return {
-            "first_byte": int(((self._first_out or now) - start) * 1e6),
-            "upstream_first": int((self._up_first - start) * 1e6) if self._up_first else 0,
-            "total": int((now - start) * 1e6),
-        }
-
-    def _leave_gate(self, trace: object) -> None:
-        token, self._token = self._token, None
-        if self._core.gate is None or token is None:
-            return
-        try:
-            self._core.gate.leave(token, trace)  # type: ignore[arg-type]
-        except Exception as error:  # noqa: BLE001  a guest's code; its bug must not kill the exchange
-            self._core.fault(error)

@@ -74,45 +74,34 @@ class Sink(Protocol):
 
 
 class _Parts:
-    """Where llhttp puts what it finds in one message. Trailers look like headers that come too late."""
+    """What llhttp says of one message. It checks every header; their text is read from the same bytes afterwards."""
 
-    __slots__ = ("body", "complete", "done", "headers", "keep", "late", "parser", "size")
+    __slots__ = ("body", "complete", "done", "keep", "late", "parser", "size")
 
     def __init__(self) -> None:
         self.parser: httptools.HttpRequestParser = httptools.HttpRequestParser(self)
         self.reset()
 
     def reset(self) -> None:
-        self.headers: Headers = []
         self.body: list[bytes] = []
         self.size = 0
         self.complete = self.done = self.late = self.keep = False
 
-    def on_message_begin(self) -> None:
-        if self.done:
-            self.late = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.complete:
-            self.late = True
-        else:
-            self.headers.append((name, value.strip(b" \t")))
-
     def on_headers_complete(self) -> None:
+        self.late = self.late or self.complete
         self.complete = True
 
     def on_body(self, data: bytes) -> None:
-        if self.done:
-            self.late = True
-            return
         self.body.append(data)
         self.size += len(data)
 
     def on_message_complete(self) -> None:
-        if not self.done:
-            self.done = True
-            # Later llhttp has reset it, and every request would reconnect.
-            self.keep = self.parser.should_keep_alive()
+        if self.done:
+            self.late = True
+            return
+        self.done = True
+        # Later llhttp has reset it, and every request would reconnect.
+        self.keep = self.parser.should_keep_alive()
 
 
 class RequestReader:
@@ -122,7 +111,7 @@ class RequestReader:
     (`full` is then true, and the socket should not be read).
     """
 
-    __slots__ = ("_buffer", "_busy", "_head", "_limits", "_parts", "_raw", "_searched", "_sink", "_stopped")
+    __slots__ = ("_buffer", "_busy", "_head", "_limits", "_parts", "_raw", "_searched", "_sink", "_stopped", "_tail")
 
     def __init__(self, limits: Limits, sink: Sink) -> None:
         self._limits = limits
@@ -131,6 +120,7 @@ class RequestReader:
         self._buffer = bytearray()
         self._searched = 0
         self._raw = 0
+        self._tail = b""
         self._head: Head | None = None
         self._busy = False
         self._stopped = False
@@ -173,6 +163,8 @@ class RequestReader:
         if self._stopped:
             return
         if self._busy:
+            if self._head is not None and self._head.length < 0:
+                raise RequestError("after_chunks", "a request sent right behind a chunked body")
             self._buffer += data
         elif self._head is None:
             self._feed_head(data)
@@ -224,7 +216,7 @@ class RequestReader:
             raise RequestError("head_too_large", "the request head is too large", 431)
         if not 65 <= head[0] <= 90:
             raise RequestError("request_line", "a request begins with its method")
-        recent = head[self._searched :]
+        recent = head[self._searched :].removeprefix(b"\n")  # a line end cut in two was checked when it came
         if recent.count(b"\n") != recent.count(b"\r\n"):
             raise RequestError("bare_newline", "lines end with CRLF")
         self._searched = max(0, len(head) - 3)
@@ -244,28 +236,29 @@ class RequestReader:
             raise RequestError("upgrade", "Upgrade is not supported; use plain HTTP/1.1") from None
         except httptools.HttpParserError:
             raise RequestError("malformed", "the request head is malformed") from None
-        return self._judge(method, target, minor == b"1")
+        return self._judge(method, target, raw[line.end() : -4], minor == b"1")
 
-    def _judge(self, method: bytes, target: bytes, modern: bool) -> Head:
-        headers = self._parts.headers
-        if len(headers) > self._limits.headers:
-            raise RequestError("too_many_headers", "the request has too many headers", 431)
+    def _judge(self, method: bytes, target: bytes, raw: bytes, modern: bool) -> Head:
         kept: Headers = []
         special: dict[bytes, bytes] = {}
-        for pair in headers:
-            name = pair[0].lower()
-            if name in _SPECIAL:
-                if name in special:
-                    special[name] = _merge(name, special[name], pair[1])
-                else:
-                    special[name] = pair[1]
-                if name in _LOCAL:
+        for text in raw.split(b"\r\n") if raw else ():
+            name, _, value = text.partition(b":")
+            value = value.strip()
+            low = name.lower()
+            if low in _SPECIAL:
+                special[low] = _merge(low, special[low], value) if low in special else value
+                if low in _LOCAL:
                     continue
-            kept.append(pair)
+            kept.append((name, value))
+        if len(kept) + len(special) > self._limits.headers:
+            raise RequestError("too_many_headers", "the request has too many headers", 431)
+        return self._head_of(method, target, modern, kept, special)
+
+    def _head_of(self, method: bytes, target: bytes, modern: bool, kept: Headers, special: dict[bytes, bytes]) -> Head:
         length = _framing(special, modern)
         if length > self._limits.body:
             raise RequestError("body_too_large", "the request body is too large", 413)
-        expect = _expect(special, modern)
+        expect = b"expect" in special and _expect(special[b"expect"], modern)
         named = special.get(b"connection", b"")
         if named:
             kept = _strip_named(named, kept)
@@ -297,13 +290,18 @@ class RequestReader:
         self._run(data)
         parts = self._parts
         self._raw += len(data)
+        self._tail = (self._tail + data)[-7:]
         if parts.size > self._limits.body:
             raise RequestError("body_too_large", "the request body is too large", 413)
         # A chunk of one byte costs six on the wire; more overhead than that is padding made to cost us.
         if self._raw > 6 * parts.size + 65536:
             raise RequestError("chunk_overhead", "the chunked body is mostly framing")
         if parts.done:
+            # Nothing but the last chunk may end it: no trailers, and no request sent right behind.
+            if self._tail != b"\r\n0\r\n\r\n"[-self._raw :] or parts.late:
+                raise RequestError("after_chunks", "trailers, or a request sent right behind a chunked body")
             self._raw = 0
+            self._tail = b""
             self._finish()
 
     def _run(self, data: bytes) -> None:
@@ -313,8 +311,6 @@ class RequestReader:
             raise RequestError("upgrade", "Upgrade is not supported; use plain HTTP/1.1") from None
         except httptools.HttpParserError:
             raise RequestError("bad_chunk", "the chunked body is malformed") from None
-        if self._parts.late:
-            raise RequestError("after_chunks", "trailers, or a request sent right behind a chunked body")
 
     def _finish(self) -> None:
         parts = self._parts
@@ -360,10 +356,7 @@ def _length(value: bytes) -> int:
     return int(value)
 
 
-def _expect(special: dict[bytes, bytes], modern: bool) -> bool:
-    value = special.get(b"expect")
-    if value is None:
-        return False
+def _expect(value: bytes, modern: bool) -> bool:
     if value.lower() != b"100-continue":
         raise RequestError("expectation", "the only expectation met is 100-continue", 417)
     return modern

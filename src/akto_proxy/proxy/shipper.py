@@ -1,0 +1,240 @@
+"""Carries what the workers spooled to a server: batch by batch, in order, until it is taken, and forgets it only then.
+
+The cursor of a writer moves after the server said yes, so a crash anywhere sends some records again and loses none; the
+collector knows them by id. One batch is in memory at a time, whatever the backlog. A record the server will never take
+is found by halving, copied to the quarantine and counted; the rest goes on. Dead workers' directories are shipped like
+any other and removed once empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from akto_proxy.errors import StorageError
+from akto_proxy.proxy.ship_targets import ShipError, Target
+from akto_proxy.spool.frame import Damage, Frame
+from akto_proxy.spool.layout import (
+    Cursor,
+    first_number,
+    owned,
+    read_cursor,
+    remove_writer,
+    segment_path,
+    segments,
+    write_cursor,
+    writers,
+)
+from akto_proxy.spool.read import Chunk, quarantine, read_chunk, undelivered
+from akto_proxy.spool.recover import recover
+
+_log = structlog.get_logger("akto_proxy.shipper")
+
+
+@dataclass(frozen=True, slots=True)
+class ShipperOptions:
+    """Bytes of a batch, and seconds: between looks when idle, of the first and longest wait, when a person must act."""
+
+    batch_bytes: int = 1 << 20
+    poll: float = 0.2
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+    slow_wait: float = 60.0
+
+
+@dataclass(slots=True)
+class ShipperStats:
+    """For metrics, health and the dashboard. `state` is `ok` or what the last failure was; `lag` counts bytes."""
+
+    state: str = "starting"
+    message: str = ""
+    delivered: int = 0
+    batches: int = 0
+    retries: int = 0
+    refused: int = 0
+    damaged: int = 0
+    lag: int = 0
+    waiting_since: float = 0.0
+
+
+class Shipper:
+    """Ships one spool root to one target.
+
+    `clock` gives Unix seconds, `random` numbers in [0, 1) for the jitter, `sleep` waits.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        target: Target,
+        options: ShipperOptions = ShipperOptions(),
+        *,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.stats = ShipperStats()
+        self._root, self._target, self._options = root, target, options
+        self._clock, self._random, self._sleep = clock, random, sleep
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Ship until cancelled. Waits while another shipper holds the root."""
+        lock = await self._take()
+        try:
+            await self._check()
+            while True:
+                if not await self.round():
+                    await self._sleep(self._options.poll)
+        finally:
+            os.close(lock)
+
+    async def drain(self, seconds: float) -> bool:
+        """Ship what is there now, for so long at most; whether all of it went. For a polite stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                while await self.round():
+                    pass
+        except TimeoutError:
+            return False
+        return self.stats.lag == 0
+
+    async def round(self) -> bool:
+        """One batch from each writer; whether anything was delivered."""
+        moved = False
+        for directory in await asyncio.to_thread(writers, self._root):
+            try:
+                moved = await self._one(directory) or moved
+            except StorageError as error:
+                self._say("unreadable", str(error))
+                await self._sleep(self._options.first_wait)
+        self._lag()
+        return moved
+
+    async def _one(self, directory: Path) -> bool:
+        cursor = await asyncio.to_thread(read_cursor, directory)
+        chunk = await asyncio.to_thread(read_chunk, directory, cursor, limit=self._options.batch_bytes)
+        if chunk is None:
+            await asyncio.to_thread(self._retire, directory)
+            return False
+        await self._deliver(directory, chunk)
+        await asyncio.to_thread(_advance, directory, chunk.cursor)
+        return True
+
+    async def _deliver(self, directory: Path, chunk: Chunk) -> None:
+        path = segment_path(directory, chunk.cursor.first)
+        frames: list[Frame] = []
+        for item in chunk.items:
+            if isinstance(item, Damage):
+                self.stats.damaged += 1
+                await asyncio.to_thread(quarantine, self._root, path, item)
+                _log.error("spool_damage", segment=path.name, reason=item.reason, start=item.start, end=item.end)
+            else:
+                frames.append(item)
+        await self._send(directory.name, path, frames)
+
+    async def _send(self, writer: str, path: Path, frames: Sequence[Frame]) -> None:
+        """Until the target has all of them, or will never take one."""
+        while frames:
+            try:
+                refused = set(await self._target.send(writer, frames))
+            except ShipError as error:
+                if not error.smaller:
+                    await self._wait(error)
+                    continue
+                if len(frames) == 1:
+                    self._say(error.state, str(error))
+                    await self._refuse(path, frames)
+                    return
+                half = len(frames) // 2
+                await self._send(writer, path, frames[:half])
+                frames = frames[half:]
+                continue
+            await self._refuse(path, [frame for frame in frames if frame.number in refused])
+            self.stats.delivered += len(frames) - len(refused)
+            self.stats.batches += 1
+            self._well()
+            return
+
+    async def _refuse(self, path: Path, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            self.stats.refused += 1
+            damage = Damage(frame.start, frame.end, "refused by the server", frame.number)
+            kept = await asyncio.to_thread(quarantine, self._root, path, damage)
+            _log.error("record_refused", number=frame.number, quarantine=str(kept or "full"))
+
+    async def _check(self) -> None:
+        while True:
+            try:
+                await self._target.check()
+            except ShipError as error:
+                await self._wait(error)
+                continue
+            self._well()
+            return
+
+    async def _wait(self, error: ShipError) -> None:
+        """Wait before the next try: doubling, with full jitter, so that many proxies do not come back as one."""
+        self._say(error.state, str(error))
+        self.stats.retries += 1
+        options = self._options
+        longest = min(options.longest_wait, options.first_wait * 2 ** min(self._failures, 16))
+        self._failures += 1
+        wait = options.slow_wait * (0.5 + self._random()) if error.slow else longest * self._random()
+        await asyncio.to_thread(self._lag)
+        await self._sleep(max(wait, error.after, 0.05))
+
+    def _say(self, state: str, message: str) -> None:
+        if state != self.stats.state or message != self.stats.message:
+            _log.warning("shipper", state=state, message=message)
+        self.stats.state, self.stats.message = state, message
+
+    def _well(self) -> None:
+        self._failures = 0
+        if self.stats.state != "ok":
+            _log.info("shipper", state="ok", target=self._target.name)
+        self.stats.state, self.stats.message = "ok", ""
+
+    def _lag(self) -> None:
+        lag = sum(undelivered(directory) for directory in writers(self._root))
+        if not lag:
+            self.stats.waiting_since = 0.0
+        elif not self.stats.lag:
+            self.stats.waiting_since = self._clock()
+        self.stats.lag = lag
+
+    def _retire(self, directory: Path) -> None:
+        """A dead writer's directory: cut its torn end off, and remove it once all of it is delivered."""
+        with owned(directory) as ours:
+            if not ours:
+                return
+            recover(self._root, directory)
+            if undelivered(directory) == 0:
+                remove_writer(directory)
+
+    async def _take(self) -> int:
+        """Be the only shipper of this root."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self._root / "shipper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._say("waiting", "another shipper works on this spool")
+                await self._sleep(1.0)
+                continue
+            return fd
+
+
+def _advance(directory: Path, cursor: Cursor) -> None:
+    """Remember how far the server has it, then remove the segments before that point."""
+    write_cursor(directory, cursor)
+    for path in segments(directory):
+        if first_number(path) < cursor.first:
+            path.unlink(missing_ok=True)
