@@ -21,13 +21,13 @@ from akto_proxy.guard.matcher import Check, Matcher, Words
 from akto_proxy.guard.overlap import Key, lane, pick
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.syntax import parse
-from akto_proxy.guard.trigger import trigger
+from akto_proxy.guard.trigger import Ask, ask
 
 Raw = tuple[int, int, int, int, int, float]
 """A match: its start and end, its finding's start and end, the rule's number, the score (0.0: gated out)."""
 
 _PLAIN = hyperscan.HS_FLAG_SINGLEMATCH
-_PART = hyperscan.HS_FLAG_QUIET
+_PART = hyperscan.HS_FLAG_QUIET | hyperscan.HS_FLAG_SINGLEMATCH
 _BOTH = hyperscan.HS_FLAG_COMBINATION | hyperscan.HS_FLAG_SINGLEMATCH
 
 
@@ -134,22 +134,26 @@ class Core:
 class Plan:
     """What a database holds: its expressions and, for each that reports, the rules that it stands for."""
 
-    def __init__(self, reports: Iterable[tuple[str, tuple[bytes, ...]]]) -> None:
-        """Each report is a byte pattern and the words of which one must occur too; its place is the rule's number."""
+    def __init__(self, asked: Iterable[Ask]) -> None:
+        """Each question's place is the number of its rule; an empty one is never answered."""
         self.expressions: list[bytes] = []
         self.flags: list[int] = []
         self.owners: dict[int, tuple[int, ...]] = {}
         parts: dict[bytes, int] = {}
-        distinct: dict[tuple[str, tuple[bytes, ...]], list[int]] = {}
-        for number, report in enumerate(reports):
-            if report[0]:
-                distinct.setdefault(report, []).append(number)
-        for (pattern, words), numbers in distinct.items():
-            expression, flags = pattern.encode("ascii"), _PLAIN
-            if words:
-                ids = [self._part(parts, b"(?i)" + _escape(word)) for word in words]
-                either = " | ".join(str(number) for number in ids)
-                expression, flags = f"{self._part(parts, expression)} & ({either})".encode(), _BOTH
+        distinct: dict[Ask, list[int]] = {}
+        for number, question in enumerate(asked):
+            if question.pattern or question.words:
+                distinct.setdefault(question, []).append(number)
+        for question, numbers in distinct.items():
+            expression, flags = question.pattern.encode("ascii"), _PLAIN
+            if not expression and len(question.words) == len(question.words[0]) == 1:
+                expression = b"(?i)" + _escape(question.words[0][0])  # a combination wants two parts
+            elif question.words:
+                wanted = [str(self._part(parts, expression))] if expression else []
+                for group in question.words:
+                    either = (str(self._part(parts, b"(?i)" + _escape(word))) for word in group)
+                    wanted.append(f"({' | '.join(either)})")
+                expression, flags = " & ".join(wanted).encode(), _BOTH
             self.owners[self._add(expression, flags)] = tuple(numbers)
 
     def _part(self, parts: dict[bytes, int], expression: bytes) -> int:
@@ -187,12 +191,12 @@ class Plan:
 
 def triggers_of(rules: Sequence[Rule]) -> Plan:
     """What tells that a rule could match somewhere in a text."""
-    return Plan((trigger(parse(rule.pattern)), Words(rule.keywords).forms) for rule in rules)
+    return Plan(ask(parse(rule.pattern), Words(rule.keywords).forms) for rule in rules)
 
 
 def anchors_of(heads: Sequence[Head]) -> Plan:
     """What tells that a rule may have begun."""
-    return Plan((item.anchor, ()) for item in heads)
+    return Plan(Ask(item.anchor, ()) for item in heads)
 
 
 def _unpack(dumped: bytes | None) -> tuple[bytes | None, bytes | None]:

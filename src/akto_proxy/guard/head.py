@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from akto_proxy.guard.digits import asks, count
 from akto_proxy.guard.shape import narrowest, widest
 from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
 from akto_proxy.guard.trigger import bits, is_wide, write_bytes
@@ -91,6 +92,9 @@ def _flat(node: Node) -> list[Node]:
 def _anchor(node: Node) -> str:
     """The piece of at most OVERLAP bytes that says most; "" where none says enough."""
     items = [item for item in _flat(node) if not isinstance(item, Mark)]
+    digits = count(node)
+    if digits >= 5:
+        return asks(digits)  # hundreds of rules share it
     if len(items) == 1 and isinstance(items[0], Alt):
         branches = [_anchor(item) for item in items[0].items]
         return "|".join(branches) if all(branches) else ""

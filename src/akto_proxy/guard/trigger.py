@@ -7,14 +7,83 @@ rare and cheap: assertions go, optional edges go, wide runs before the first rar
 
 from __future__ import annotations
 
-from math import log2
+from dataclasses import dataclass
+from itertools import product
+from math import log2, prod
 
+from akto_proxy.guard.digits import asks, count
 from akto_proxy.guard.shape import bounds, narrowest
 from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
 
 WIDE = 16  # a class of more characters than this says little
 ENOUGH = 12.0  # bits that make a trigger rare enough to leave the rest of the pattern out
+_WORD = 3  # bytes that make a word worth searching for
+_LONG = 8  # letters of a word that are searched for
+_FEW = 4  # characters that one place of a word may hold
+_SPELLINGS = 16  # spellings of one word
+_MOST = 400  # words of one group
 MANY = 16  # a bounded repeat above this is cheaper to run without its upper bound
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What must occur in a text for a rule to match: the byte pattern, and of each group of words one (any case).
+
+    Without a pattern and words there is nothing to ask.
+    """
+
+    pattern: str
+    words: tuple[tuple[bytes, ...], ...]
+
+
+def ask(node: Node, keywords: tuple[bytes, ...]) -> Ask:
+    """The question for a rule: its trigger and keywords.
+
+    A number is asked for by its count of digits and the letters around it; where a word is wanted too, nearly any
+    number will do, because the word is rare.
+    """
+    letters = _letters(_flat(node))
+    words = tuple(group for group in (letters, keywords) if group)
+    digits = count(node)
+    if digits > 5 or (words and digits):
+        return Ask(asks(digits), words)
+    if words and (len(letters) > 1 or any(isinstance(item, Alt) for item in _flat(node)[:1])):
+        return Ask("", words)  # many forms that only a word tells apart: the word is cheaper alone
+    return Ask(trigger(node), (keywords,) if keywords else ())
+
+
+def _letters(items: list[Node]) -> tuple[bytes, ...]:
+    """The longest run of single characters that every match holds, or one such run of each branch, in all its cases."""
+    best: tuple[bytes, ...] = ()
+    run: list[tuple[bytes, ...]] = []
+    for item in [*items, None]:
+        forms = _forms(item)
+        if forms and len(run) < _LONG and _times(run, forms) <= _SPELLINGS:
+            run.append(forms)
+            continue
+        if sum(len(form[0]) for form in run) >= _WORD and len(run) > min((len(word) for word in best), default=0):
+            best = tuple(b"".join(parts) for parts in product(*run))
+        run = [forms] if forms else []
+        if isinstance(item, Alt) and not forms and not best:
+            branches = [_letters(_flat(branch)) for branch in item.items]
+            best = tuple(sorted({word for branch in branches for word in branch})) if all(branches) else ()
+    return best if len(best) <= _MOST else ()
+
+
+def _times(run: list[tuple[bytes, ...]], forms: tuple[bytes, ...]) -> int:
+    return prod(map(len, run)) * len(forms)
+
+
+def _forms(item: Node | None) -> tuple[bytes, ...]:
+    """The few characters that `item` stands for, ASCII ones in lower case; () where they are many."""
+    if isinstance(item, Alt):
+        forms = {form for branch in item.items for form in (_forms(branch) or (b"",))}
+        return tuple(sorted(forms)) if b"" not in forms and len(forms) <= _FEW else ()
+    if not isinstance(item, Char) or item.source or _size(item) > 2 * _FEW:
+        return ()
+    points = [point for low, high in item.ranges for point in range(low, high + 1)]
+    forms = {chr(point).encode("utf-8", "replace").lower() for point in points}
+    return tuple(sorted(forms)) if len(forms) <= _FEW else ()
 
 
 def trigger(node: Node) -> str:
@@ -124,7 +193,16 @@ def _exact(char: Char) -> str:
 
 def _klass(char: Char) -> str:
     """The class over bytes: every byte of a non-ASCII character is let through."""
-    parts = [f"\\x{low:02x}-\\x{min(high, 127):02x}" for low, high in char.ranges if low < 128]
+    parts = [_byte(low) if low == high else f"{_byte(low)}-{_byte(min(high, 127))}" for low, high in _low(char)]
     if not _ascii(char):
         parts.append("\\x80-\\xff")
-    return "[" + "".join(parts) + "]"
+    return "[" + "".join(parts) + "]" if len(parts) > 1 or len(parts[0]) > 4 or "-" in parts[0] else parts[0]
+
+
+def _low(char: Char) -> list[tuple[int, int]]:
+    return [(low, min(high, 127)) for low, high in char.ranges if low < 128]
+
+
+def _byte(value: int) -> str:
+    char = chr(value)
+    return char if char.isascii() and char.isalnum() else f"\\x{value:02x}"

@@ -4,8 +4,8 @@ Each costs only where a cheap test says that it could help: `isascii` for charac
 one for tricks (l33t, s p a c i n g, hy-phen-ation, ROT13, reversal). Encodings are read to a depth of three.
 
 Trade-offs: only the first million characters are read again, and sixteen views made at most; a longer text is scanned
-as it is. In a l33t, ROT13 or reversed reading digits are not the text's own, so no secret or personal data is looked for
-there (`View.name` ends in the last step, see `alters`).
+as it is. In a l33t, ROT13 or reversed reading digits are not the text's own, so no secret or personal data is looked
+for there (`View.name` ends in the last step, see `alters`).
 """
 
 from __future__ import annotations
