@@ -74,6 +74,12 @@ def encode(kind: Kind, number: int, chain: bytes, payload: bytes) -> tuple[bytes
     return b"".join((head, _CRC.pack(crc32(head)), payload)), chain
 
 
+def repack(frame: Frame) -> bytes:
+    """The bytes of a frame as they lay in its segment."""
+    head = _FIELDS.pack(MAGIC, frame.kind.value, len(frame.payload), frame.number, frame.digest, frame.chain)
+    return b"".join((head, _CRC.pack(crc32(head)), frame.payload))
+
+
 def decode(data: bytes | memoryview, start: int = 0, *, base: int = 0) -> Iterator[Frame | Damage]:
     """The frames of `data` from `start`. Damage is stepped over: reading goes on at the next sound head.
 

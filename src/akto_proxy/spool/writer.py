@@ -59,6 +59,7 @@ class SpoolStats:
     refused: int = 0
     syncs: int = 0
     sync_failed: int = 0
+    notes_late: int = 0
     torn_bytes: int = 0
     adopted: bool = False
 
@@ -91,6 +92,7 @@ class Spool:
         self._round: asyncio.Future[None] | None = None
         self._rounds: asyncio.Task[None] | None = None
         self._fd = -1
+        self._gaps: list[bytes] = []
         try:
             self._lock, self.directory, tail = self._claim(name)
             self._number, self._chain = tail.number, tail.chain
@@ -128,8 +130,8 @@ class Spool:
         self._append(Kind.TRACE, record)
         self.stats.appended += 1
         self._since_checkpoint += 1
-        if self._signer is not None and self._since_checkpoint >= self._options.checkpoint_every:
-            self._checkpoint()
+        if self._gaps or (self._signer is not None and self._since_checkpoint >= self._options.checkpoint_every):
+            self._notes()
         self._dirty = True
         if (
             self._options.fsync == "interval"
@@ -154,8 +156,7 @@ class Spool:
 
     def tick(self) -> None:
         """Once a second or so: sync what is due, sign what is not signed, remove what is too old."""
-        if self._signer is not None and self._since_checkpoint:
-            self._checkpoint()
+        self._notes()
         if self._dirty and self._options.fsync != "off":
             self._sync_soon()
         if self._options.limit_age > 0:
@@ -166,8 +167,7 @@ class Spool:
         if self._fd < 0:
             return
         try:
-            if self._signer is not None and self._since_checkpoint:
-                self._checkpoint()
+            self._notes()
             if self._options.fsync != "off":
                 os.fdatasync(self._fd)
         except (OSError, StorageError):
@@ -218,11 +218,15 @@ class Spool:
         self._syncer.submit(work)
 
     def _append(self, kind: Kind, payload: bytes) -> None:
+        self._prepare(len(payload))
+        self._put(kind, payload)
+
+    def _prepare(self, need: int) -> None:
+        """A segment with room, within the limit."""
         if self._size >= self._segment_bytes:
             self._roll()
-        if self._used + len(payload) > self._options.limit_bytes:
-            self._make_room(len(payload))
-        self._put(kind, payload)
+        if self._used + need > self._options.limit_bytes:
+            self._make_room(need)
 
     def _put(self, kind: Kind, payload: bytes) -> None:
         data, chain = encode(kind, self._number, self._chain, payload)
@@ -297,7 +301,7 @@ class Spool:
         if first < following:
             self.stats.dropped += following - first
             note = {"first": first, "last": following - 1, "at": self._clock()}
-            self._put(Kind.GAP, orjson.dumps(note))
+            self._gaps.append(orjson.dumps(note))
 
     def _drop_aged(self) -> None:
         found = segments(self.directory)
@@ -309,11 +313,19 @@ class Spool:
                 continue
             self._drop(path, first_number(after))
 
-    def _checkpoint(self) -> None:
-        assert self._signer is not None
-        self._since_checkpoint = 0
-        at = self._clock()
-        self._append(Kind.CHECKPOINT, self._signer.checkpoint(self.writer, self._number - 1, self._chain, at))
+    def _notes(self) -> None:
+        """Write what the chain still has to say: gaps, then a signature. When there is no room, the next time."""
+        try:
+            while self._gaps:  # said only now: in the midst of a write a note would take that record's number
+                self._append(Kind.GAP, self._gaps[0])
+                del self._gaps[0]
+            if self._signer is not None and self._since_checkpoint:
+                at = self._clock()
+                self._prepare(1024)  # before signing: a new segment's first note moves the chain
+                self._put(Kind.CHECKPOINT, self._signer.checkpoint(self.writer, self._number - 1, self._chain, at))
+                self._since_checkpoint = 0
+        except StorageError:
+            self.stats.notes_late += 1
 
     def _sync_soon(self) -> None:
         if self._syncing is not None and not self._syncing.done():
