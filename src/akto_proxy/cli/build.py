@@ -60,6 +60,16 @@ def pack(name: str) -> list[Policy]:
     return parse_policies(assets.read_text(path), path)
 
 
+def pack_names() -> list[str]:
+    """The names of the packs that ship, the default policy among them."""
+    return [name.rpartition("/")[2].removesuffix(".yaml") for name in assets.names(PACKS, ".yaml")]
+
+
+def pack_text(name: str) -> str:
+    """The YAML of a pack that ships."""
+    return assets.read_text(f"{PACKS}/{name}.yaml")
+
+
 def policy_set(chosen: Sequence[Policy]) -> PolicySet:
     """Policies compiled against the shipped rules."""
     return PolicySet(chosen, {rule.id: rule for rule in shipped_rules()})

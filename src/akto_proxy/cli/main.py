@@ -12,7 +12,8 @@ from importlib import metadata
 import typer
 from rich.console import Console
 
-from akto_proxy.cli import policy, run, scan, spool, traces
+from akto_proxy.cli import policy, scan, spool, traces
+from akto_proxy.cli.run import proxy, server, up
 from akto_proxy.cli.audit import app as audit_app
 from akto_proxy.errors import AktoProxyError, StorageError
 
@@ -34,9 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command("up")(run.up)
-app.command("proxy")(run.proxy)
-app.command("server")(run.server)
+app.command("up")(up)
+app.command("proxy")(proxy)
+app.command("server")(server)
 app.command("scan")(scan.scan)
 app.add_typer(traces.app, name="traces")
 app.add_typer(policy.app, name="policy")
@@ -61,8 +62,8 @@ def run_command(arguments: list[str] | None = None) -> int:
     except AktoProxyError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"akto-proxy: {error}", markup=False)
         return EXIT_STORAGE if isinstance(error, StorageError) else EXIT_CONFIG
-    except typer.TyperException as error:
-        error.show()
+    except typer.TyperException as error:  # a wrong option or argument: the library says which, and how to get help
+        getattr(error, "show", lambda: None)()
         return EXIT_CONFIG
     return int(code or 0)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -32,7 +32,7 @@ def up(config: Config = "") -> None:
     """
     settings = load(os.environ, config or None)
     prepare(settings)
-    parts = [*workers(settings), _shipper(settings), Part("server", serve, (settings,))]
+    parts = [*workers(settings), Part("shipper", ship, (settings, True)), Part("server", serve, (settings,))]
     if settings.demo:
         parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
     run(settings, parts, server=True)
@@ -45,7 +45,7 @@ def proxy(config: Config = "") -> None:
     """
     settings = load(os.environ, config or None)
     prepare(settings)
-    parts = [*workers(settings), _shipper(settings)]
+    parts = [*workers(settings), Part("shipper", ship, (settings, False))]
     if settings.demo:
         parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
     run(settings, parts, server=False)
@@ -107,10 +107,3 @@ def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
     if settings.demo and settings.tour:
         tour.start(url, console)
     supervisor.run()
-
-
-def _shipper(settings: Settings) -> Part:
-    return Part("shipper", ship, (settings,))
-
-
-__all__: list[Any] = ["prepare", "proxy", "run", "server", "up", "workers"]

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", case_sensitive=False)
 
     akto_api_token: SecretStr = Field(SecretStr(""), description="Token for the ingestion server, sent as it is.")
-    akto_api_base_url: str = Field("", description="Ingestion server. Empty: traces go to the embedded server.")
+    akto_api_base_url: str = Field("", description="Ingestion server beside the embedded one (Akto, or ours).")
     app_url: str = Field("", description="What is guarded: a Hugging Face endpoint or an agent application.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
 
@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     guardrail_endpoints: Listed = Field((), description="METHOD:PATH list to guard. Empty: every route.")
     skip_threat: bool = Field(False, description="Do not report guardrail events to Akto's threat backend.")
 
+    ingest_form: Literal["akto", "collector"] = Field("akto", description="What AKTO_API_BASE_URL is.")
+    threat_url: str = Field("", description="Akto's threat backend for guardrail events. Empty: none are sent.")
     connect_to: str = Field("", description="host[:port] to dial instead of APP_URL's (PrivateLink); names unchanged.")
     ca_file: str = Field("", description="PEM file of the authorities that may sign upstream. Empty: the system's.")
     tls_cert: str = Field("", description="PEM certificate chain to serve TLS with. Empty: plain HTTP.")

@@ -1,0 +1,117 @@
+"""The server's process: collector and dashboard on one port, over one store.
+
+They are two apps that never import each other; here one small dispatcher sends the collector's own paths to it and
+everything else to the pages. One process writes the store, so a page shows what was just taken.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+import uvicorn
+
+from akto_proxy.cli import build, logs
+from akto_proxy.cli.verdicts import GuardJudge
+from akto_proxy.collector.app import OWNED
+from akto_proxy.collector.app import create_app as create_collector
+from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.settings import Settings
+from akto_proxy.dashboard.app import create_app as create_dashboard
+from akto_proxy.dashboard.house import Options
+from akto_proxy.dashboard.workshop import Workshop
+from akto_proxy.errors import ConfigError
+from akto_proxy.store.control_sql import SqlControlStore
+from akto_proxy.store.face import TraceStore
+from akto_proxy.store.open import open_traces
+
+_log = structlog.get_logger("akto_proxy.server")
+INGEST_KEY = "ingest.key"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def local_token(settings: Settings) -> str:
+    """The secret with which the parts of this deployment know each other."""
+    return deployment_key(settings.data_path, INGEST_KEY).hex()
+
+
+def store_url(settings: Settings) -> str:
+    """Where traces are kept."""
+    return settings.store_url or f"sqlite:///{settings.data_path / 'traces.db'}"
+
+
+def control_url(settings: Settings) -> str:
+    """Where users, tokens, policy versions and incidents are kept."""
+    return settings.control_url or f"sqlite:///{settings.data_path / 'control.db'}"
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until SIGTERM."""
+    logs.setup(settings.log_level, settings.log_format)
+    traces = open_traces(store_url(settings))
+    control = SqlControlStore(control_url(settings), random=os.urandom)
+    collector = create_collector(
+        traces, control, now=time.time, random=os.urandom, judge=GuardJudge(settings), local_token=local_token(settings)
+    )
+    dashboard = pages(settings, traces, control)
+    setup = dashboard.state.house.setup.path
+    if setup:
+        _log.warning(
+            "first start: open this link once to set the administrator's password",
+            link=f"http://{settings.server_host}:{settings.server_port}{setup}",
+        )
+    config = uvicorn.Config(
+        Dispatcher(collector, dashboard),
+        host=settings.server_host,
+        port=settings.server_port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run()
+
+
+def pages(settings: Settings, traces: TraceStore, control: SqlControlStore) -> Any:
+    """The dashboard over these stores."""
+    packs = {name: build.pack_text(name) for name in build.pack_names()}
+    workshop = Workshop(build.shipped_rules(), default=packs[build.DEFAULT_PACK], packs=packs)
+    options = Options(
+        proxy_url=f"http://127.0.0.1:{settings.akto_proxy_port}",
+        about=(
+            ("APP_URL", settings.app_url or "the built-in demonstration endpoint"),
+            ("CAPTURE", settings.capture),
+            ("RETENTION_DAYS", f"{settings.retention_days:g}"),
+        ),
+    )
+    try:
+        return create_dashboard(
+            traces=traces, control=control, workshop=workshop, clock=time.time, randomness=os.urandom, options=options
+        )
+    except ConfigError as error:
+        raise ConfigError(f"dashboard: {error}") from None
+
+
+class Dispatcher:
+    """One ASGI app of two: the collector's own paths, and pages for everything else."""
+
+    def __init__(self, collector: App, dashboard: App) -> None:
+        self._collector = collector
+        self._dashboard = dashboard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request (or the server's own start and stop) to whom it concerns."""
+        if scope["type"] == "lifespan":
+            await self._collector(scope, receive, send)  # the pages hold nothing that must be ended
+            return
+        path = scope["path"]
+        owned = path in OWNED or path.startswith("/v1/traces/")
+        await (self._collector if owned else self._dashboard)(scope, receive, send)
