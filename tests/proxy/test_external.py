@@ -155,7 +155,7 @@ def test_akto_is_asked_in_its_own_form():
 
 def test_a_verdict_that_fails_open_is_no_verdict():
     answer = json.dumps({"data": {"guardrailsResult": {"Allowed": True, "failOpen": True}}}).encode()
-    with pytest.raises(external._Failed):
+    with pytest.raises(external._NoVerdictError):
         verdict(External(url="https://akto.example", kind="akto"), answer, Direction.REQUEST)
 
 
@@ -165,7 +165,7 @@ def test_long_texts_are_asked_in_overlapping_pieces_and_too_long_ones_are_not():
     found = pieces(text, made)
     assert all(first[-external.OVERLAP :] == second[: external.OVERLAP] for first, second in itertools.pairwise(found))
     assert found[0] + "".join(piece[external.OVERLAP :] for piece in found[1:]) == text
-    with pytest.raises(external._Failed):
+    with pytest.raises(external._NoVerdictError):
         pieces("x" * 100_000, made)
 
 

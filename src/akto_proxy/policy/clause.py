@@ -8,7 +8,7 @@ from typing import Any
 from akto_proxy.model import Action, Decision, Direction, Finding, Mode, Role, Severity
 from akto_proxy.policy.catalogue import Selector
 from akto_proxy.policy.pattern import compiled
-from akto_proxy.policy.rules import RuleBase
+from akto_proxy.policy.rules import External, RuleBase
 from akto_proxy.policy.schema import Policy
 from akto_proxy.policy.terms import LEVELS
 
@@ -67,6 +67,21 @@ class Clause:
             would=action,
             **more,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalCheck:
+    """A question for outside: its findings carry `rule` and `entity`, and only texts of `roles` are sent."""
+
+    rule: str
+    entity: str
+    roles: frozenset[Role]
+    external: External
+
+
+def external_id(policy: Policy, name: str) -> str:
+    """The rule id of an external check."""
+    return f"external:{policy.name}:{name}"
 
 
 def clause(index: int, policy: Policy, number: int, selector: Selector, categories: frozenset[str]) -> Clause:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from akto_proxy.errors import PolicyError
 from akto_proxy.guard.rule import Rule
 from akto_proxy.policy.catalogue import Known, Selector, detector_of, selector, with_detectors
-from akto_proxy.policy.clause import Clause, clause
+from akto_proxy.policy.clause import Clause, clause, external_id
 from akto_proxy.policy.custom import rules_of
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement
 from akto_proxy.policy.pattern import PatternError
@@ -109,7 +109,7 @@ class PolicySet:
                 chosen = self._selector(policy, number, own)
             except PatternError as error:
                 raise PolicyError(f"policy {policy.name}, rules[{number}].{_key(rule)}: {error}") from None
-            ids = {item.id for item in own}
+            ids = chosen.names if isinstance(rule, ExternalRule) else {item.id for item in own}
             taken = [] if own else [item for item in self.known.values() if _taken(chosen, item)]
             self._ids[index] = frozenset(ids | {item.id for item in taken} | {detector_of(item) for item in taken})
             yield clause(index, policy, number, chosen, frozenset(item.category for item in taken))
@@ -119,7 +119,7 @@ class PolicySet:
         if isinstance(rule, DetectRule):
             return selector(rule.detect, rule.but, self.known)
         if isinstance(rule, ExternalRule):
-            return Selector(frozenset({f"external:{policy.name}:{rule.id or f'rules[{number}]'}"}))
+            return Selector(frozenset({external_id(policy, rule.id or f"rules[{number}]")}))
         return Selector(frozenset(item.id for item in own))
 
     def _detectors(self) -> frozenset[str]:

@@ -16,9 +16,9 @@ from dataclasses import replace
 from akto_proxy.model import Action, Decision, Direction, Finding, Mode, Role, Segment
 from akto_proxy.policy.catalogue import ENGINE, Known, detector_of
 from akto_proxy.policy.checks import Hit, Tally, limit_hits, link_taken, tool_hits
-from akto_proxy.policy.clause import Clause
+from akto_proxy.policy.clause import Clause, ExternalCheck, external_id
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement, merge
-from akto_proxy.policy.rules import External, ExternalRule, LimitRule, LinksRule, ToolsRule
+from akto_proxy.policy.rules import ExternalRule, LimitRule, LinksRule, ToolsRule
 from akto_proxy.policy.schema import Policy
 
 CHECK_FAILED = "CHECK_FAILED"
@@ -214,10 +214,9 @@ def _union(ids: Mapping[int, frozenset[str]], clauses: Iterable[Clause], directi
     return frozenset().union(*(ids.get(item.index, frozenset()) for item in clauses if direction in item.directions))
 
 
-def _externals(clauses: Iterable[Clause], direction: Direction) -> tuple[tuple[str, External], ...]:
-    """Rule id and external check of each clause that asks outside."""
+def _externals(clauses: Iterable[Clause], direction: Direction) -> tuple[ExternalCheck, ...]:
     return tuple(
-        (f"external:{item.policy.name}:{item.name}", item.rule.external)
+        ExternalCheck(external_id(item.policy, item.name), item.rule.entity, item.roles, item.rule.external)
         for item in clauses
         if isinstance(item.rule, ExternalRule) and direction in item.directions
     )

@@ -1,8 +1,8 @@
 """Ask a checker outside: Akto's verdict API, or an OpenAI-compatible model such as a Llama Guard endpoint.
 
 What cannot be answered is said, not guessed: a timeout, a refusal, a garbled or missing verdict becomes a finding of
-entity `CHECK_FAILED`, and the policy's fail mode decides. A checker that keeps failing is left alone for a while, so its
-outage costs one timeout and not one a call. The price: its recovery is seen up to five seconds late.
+entity `CHECK_FAILED`, and the policy's fail mode decides. A checker that keeps failing is left alone for a while, so
+its outage costs a few timeouts and not one a call. The price: its recovery is seen up to five seconds late.
 
 Safe against being led elsewhere (SSRF): the name is resolved once, every address must be public unless the policy says
 `allow_private`, the connection goes to the very address that was checked, and redirects are not followed.
@@ -40,7 +40,7 @@ _BLOCKING = ("block", "approval", "")
 CERTAIN, LIKELY = 1.0, 0.7
 
 
-class _Failed(Exception):
+class _NoVerdictError(Exception):
     """No verdict. The reason is a stable word."""
 
 
@@ -96,7 +96,7 @@ class ExternalChecks:
         text = "\n".join(segments[number].text for number in numbers)
         try:
             score = max([await self._score(check, piece, direction) for piece in pieces(text, check.external)])
-        except _Failed:
+        except _NoVerdictError:
             self.counters.failed += 1
             return numbers[0], Finding(0, 0, check.rule, CHECK_FAILED, "external", 0.0)
         return (numbers[0], Finding(0, 0, check.rule, check.entity, "external", score)) if score else None
@@ -120,7 +120,7 @@ class ExternalChecks:
         health = self._health.setdefault(check.rule, _Health())
         if self._clock() < health.until:
             self.counters.rested += 1
-            raise _Failed("resting")
+            raise _NoVerdictError("resting")
         self.counters.asked += 1
         try:
             async with asyncio.timeout(check.external.timeout_ms / 1_000):
@@ -128,20 +128,20 @@ class ExternalChecks:
                     target, headers, body = question(check.external, text, direction, self._token(check.external))
                     answer = await self._post(check.external, target, headers, body)
             score = verdict(check.external, answer, direction)
-        except (_Failed, TimeoutError, OSError, ssl.SSLError, httptools.HttpParserError) as error:
+        except (_NoVerdictError, TimeoutError, OSError, ValueError, httptools.HttpParserError) as error:
             health.failures += 1
             if health.failures >= MAX_FAILURES:
                 health.until = self._clock() + REST
-            raise _Failed(type(error).__name__) from None
+            raise _NoVerdictError(type(error).__name__) from None
         health.failures = 0
         return score
 
     def _token(self, external: External) -> str:
         token = self._environ.get(external.token_env, "") if external.token_env else ""
         if external.token_env and not token:
-            raise _Failed("no token")
+            raise _NoVerdictError("no token")
         if not token.isprintable():
-            raise _Failed("token")
+            raise _NoVerdictError("token")
         return token
 
     async def _post(self, external: External, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -188,9 +188,9 @@ class _Answer:
                 break
             self._parser.feed_data(data)
             if self._size > MAX_ANSWER:
-                raise _Failed("answer too large")
+                raise _NoVerdictError("answer too large")
         if not self._size or not 200 <= self._parser.get_status_code() < 300:
-            raise _Failed("status")
+            raise _NoVerdictError("status")
         return b"".join(self._parts)
 
 
@@ -200,9 +200,9 @@ async def resolve(host: str, port: int, *, private: bool) -> str:
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(item[4][0]) for item in found]
     if not addresses:
-        raise _Failed("no address")
+        raise _NoVerdictError("no address")
     if not private and not all(public(address) for address in addresses):
-        raise _Failed("private address")
+        raise _NoVerdictError("private address")
     return addresses[0]
 
 
@@ -221,7 +221,7 @@ def pieces(text: str, external: External) -> list[str]:
     step = max(1, size - OVERLAP)
     found = [text[start : start + size] for start in range(0, len(text) - OVERLAP, step)]
     if len(found) > MAX_PIECES:
-        raise _Failed("too long")
+        raise _NoVerdictError("too long")
     return found
 
 
@@ -260,13 +260,13 @@ def verdict(external: External, answer: bytes, direction: Direction) -> float:
         data = json.loads(answer)
         return _akto(data, direction) if external.kind == "akto" else _openai(external, data)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
-        raise _Failed("garbled") from None
+        raise _NoVerdictError("garbled") from None
 
 
 def _openai(external: External, data: Any) -> float:
     said = data["choices"][0]["message"]["content"].strip().lower()
     if not said:
-        raise _Failed("empty")
+        raise _NoVerdictError("empty")
     return CERTAIN if said.startswith(tuple(word.lower() for word in external.unsafe)) else 0.0
 
 
@@ -274,11 +274,11 @@ def _akto(data: Any, direction: Direction) -> float:
     result = data["data"]["guardrailsResult"]
     result = result.get("requestResult" if direction is Direction.REQUEST else "responseResult") or result
     if result.get("failOpen"):
-        raise _Failed("fail open")
+        raise _NoVerdictError("fail open")
     allowed = result["Allowed"] if "Allowed" in result else result["allowed"]
     behaviour = str(result.get("behaviour") or result.get("Behaviour") or "").lower()
     if not isinstance(allowed, bool):
-        raise _Failed("garbled")
+        raise _NoVerdictError("garbled")
     if not allowed:
         return CERTAIN if behaviour in _BLOCKING else LIKELY
     return LIKELY if result.get("Modified") or result.get("modified") else 0.0
