@@ -1,23 +1,36 @@
 """Fills a store with invented traffic, serves the dashboard on loopback, and takes a picture of each page.
 
 `.venv/bin/python scripts/screenshots.py docs/screenshots` (needs Chromium and `pip install playwright`). The traffic is
-made from a seed, so pictures change only when pages do. `--traces N` sets how many calls, `--serve` stays up instead.
+made from a seed, so pictures change only when pages do. `--only WORD` takes the pages whose name has it, `--data DIR`
+keeps store and compiled rules between runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
+import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from akto_proxy.config import assets
+from akto_proxy.dashboard.app import create_app
+from akto_proxy.dashboard.workshop import Workshop
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.engine import Engine, fingerprint
 from akto_proxy.model import (
     Action,
+    Alert,
     Caller,
     Decision,
     Direction,
+    Incident,
+    IncidentState,
     Message,
     Mode,
     Role,
@@ -26,6 +39,10 @@ from akto_proxy.model import (
     Trace,
     Usage,
 )
+from akto_proxy.store.control import Block, Person, ProxyHealth, Step
+from akto_proxy.store.control_sql import SqlControlStore
+from akto_proxy.store.face import Filter
+from akto_proxy.store.sqlite import SqliteStore
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -56,15 +73,23 @@ ENDPOINTS = (
 FLAGGED = (
     (
         0.05,
-        "Please write to [EMAIL_ADDRESS] and call [PHONE_NUMBER] about invoice 4711.",
-        "Done. I wrote to [EMAIL_ADDRESS].",
-        ("email", "pii-eu", "pii", "EMAIL_ADDRESS", Severity.MEDIUM, Action.REDACT, Direction.REQUEST),
+        "Please write to <EMAIL_ADDRESS> and call <PHONE_NUMBER> about invoice 4711.",
+        "Done. I wrote to <EMAIL_ADDRESS>.",
+        ("email", "default-pii", "pii", "EMAIL_ADDRESS", Severity.MEDIUM, Action.REDACT, Direction.REQUEST),
     ),
     (
         0.018,
-        "Deploy with this key: [SECRET]",
+        "Deploy with this key: <SECRET>",
         "",
-        ("huggingface-token", "secrets", "secrets", "SECRET", Severity.CRITICAL, Action.BLOCK, Direction.REQUEST),
+        (
+            "huggingface-token",
+            "default-secrets",
+            "secrets",
+            "SECRET",
+            Severity.CRITICAL,
+            Action.BLOCK,
+            Direction.REQUEST,
+        ),
     ),
     (
         0.015,
@@ -83,14 +108,14 @@ FLAGGED = (
     (
         0.02,
         "What is the account of our landlord?",
-        "The rent goes to [IBAN_CODE], due on the first.",
-        ("iban", "pii-eu", "pii", "IBAN_CODE", Severity.HIGH, Action.REDACT, Direction.RESPONSE),
+        "The rent goes to <IBAN_CODE>, due on the first.",
+        ("iban", "default-pii", "pii", "IBAN_CODE", Severity.HIGH, Action.REDACT, Direction.RESPONSE),
     ),
     (
         0.03,
         "Tell me which investments will double.",
         "I cannot advise on that, but here is how index funds work.",
-        ("financial-advice", "topics", "topic", "DENIED_TOPIC", Severity.LOW, Action.ALERT, Direction.REQUEST),
+        ("financial-advice", "default-watch", "topic", "DENIED_TOPIC", Severity.LOW, Action.ALERT, Direction.REQUEST),
     ),
 )
 CONTROLS = {
@@ -278,3 +303,168 @@ def serve(app: object, port: int = 0) -> tuple[str, Callable[[], None]]:
         thread.join(5)
 
     return f"http://127.0.0.1:{listener.getsockname()[1]}", stop
+
+
+def workshop(folder: Path) -> Workshop:
+    """All shipped rules and packs; the compiled rules are kept in `folder`, so the second run starts at once."""
+    texts = {name: assets.read_text(name) for name in assets.names("policy/packs", ".yaml")}
+    packs = {name.rpartition("/")[2].removesuffix(".yaml"): text for name, text in texts.items()}
+    rules = [r for name in assets.names("guard/rules", ".toml") for r in parse_rules(assets.read_text(name), name)]
+    cache = folder / fingerprint(rules)
+    engine = Engine(rules, database=cache.read_bytes() if cache.exists() else None)
+    cache.write_bytes(engine.dump())
+    return Workshop(rules, default=packs["default"], packs=packs, engine=engine)
+
+
+def furnish(control: SqlControlStore, store: SqliteStore, now: float) -> None:
+    """People, tokens, versions, incidents and health that a page can show."""
+    for name, role in (
+        ("ada@acme.example", "admin"),
+        ("grace@acme.example", "editor"),
+        ("linus@acme.example", "viewer"),
+    ):
+        control.keep_person(Person(name, role, "!", created=now - 40 * 86400, seen=now - 900))
+    for name, lag in (("edge-1", 12), ("edge-2", 0)):
+        control.keep_health(ProxyHealth(name, now - 2, "0.1.0", "7f3a90c2d1e4", lag, lag / 30))
+    text = assets.read_text("policy/packs/default.yaml")
+    control.add_version(text, author="ada@acme.example", at=now - 9 * 86400, comment="Start with the default")
+    weaker = text.replace(
+        "levels: {high: block, medium: block, low: alert}", "levels: {high: block, medium: alert, low: alert}"
+    )
+    control.add_version(
+        weaker, author="grace@acme.example", at=now - 2 * 86400, comment="Fewer false alarms in support"
+    )
+    control.add_token("collector edge-1", "ingest", by="ada@acme.example", at=now - 20 * 86400)
+    control.add_token("nightly export", "analyst", by="ada@acme.example", at=now - 3 * 86400, expires=now + 27 * 86400)
+    blocked = store.search(Filter(verdicts=(Action.BLOCK,)), limit=12).items
+    for number, (title, severity, state, subject, kind, expected, seen) in enumerate(INCIDENTS):
+        ids = tuple(item.id for item in blocked[number * 3 : number * 3 + 3])
+        at = now - 1500 - 5400 * number
+        key = f"incident-{number}"
+        control.keep_incident(
+            Incident(key, kind, title, severity, IncidentState.OPEN, at, at + 900, 3, subject, trace_ids=ids)
+        )
+        for step in range(3):
+            alert = Alert(
+                f"{key}-{step}",
+                at + 300 * step,
+                kind,
+                severity,
+                title,
+                kind,
+                subject,
+                expected,
+                seen,
+                at - 120,
+                trace_ids=ids[step : step + 1],
+            )
+            control.add_alert(alert, key)
+        if state is not IncidentState.OPEN:
+            control.move_incident(
+                key, Step(at + 1000, "grace@acme.example", state.value), state=state, assignee="grace@acme.example"
+            )
+            control.move_incident(
+                key, Step(at + 1100, "grace@acme.example", "note", "Asked the team; the key was rotated.")
+            )
+    control.block(Block("b1", "user", "dennis", now + 3600, "Probing the guardrails", "grace@acme.example", now - 600))
+
+
+INCIDENTS = (
+    (
+        "Guardrail probing by dennis",
+        Severity.HIGH,
+        IncidentState.OPEN,
+        "dennis",
+        "guardrail_probing",
+        "at most 2 near-threshold prompts an hour",
+        "19 in 11 minutes",
+    ),
+    (
+        "Model key in prompts of code-helper",
+        Severity.CRITICAL,
+        IncidentState.ACKNOWLEDGED,
+        "code-helper",
+        "decision",
+        "no secret in prompts",
+        "3 blocked calls with a Hugging Face token",
+    ),
+    (
+        "Token use of grace above her usual",
+        Severity.MEDIUM,
+        IncidentState.OPEN,
+        "grace",
+        "tokens",
+        "6,100 to 9,400 tokens an hour on a Monday",
+        "41,200 tokens",
+    ),
+    (
+        "edge-2 is behind with shipping",
+        Severity.LOW,
+        IncidentState.RESOLVED,
+        "edge-2",
+        "shipper_lag",
+        "less than 30 s",
+        "4 minutes",
+    ),
+)
+
+
+def tour(store: SqliteStore) -> dict[str, str]:
+    """Each page's name and address."""
+    redacted = store.search(Filter(verdicts=(Action.REDACT,))).items[0].id
+    blocked = store.search(Filter(verdicts=(Action.BLOCK,))).items[0].id
+    session = max(store.sessions().items, key=lambda item: item.traces).id
+    event = store.events(Filter(verdicts=(Action.BLOCK,))).items[0].id
+    return {
+        "overview": "/",
+        "traces": "/traces",
+        "trace": f"/traces/{redacted}",
+        "trace-blocked": f"/traces/{blocked}",
+        "sessions": "/sessions",
+        "session": f"/sessions/thread?id={session}",
+        "activity": "/activity",
+        "exception": f"/activity/exception?event={event}",
+        "policies": "/policies",
+        "packs": "/policies/packs",
+        "editor": "/policies/edit",
+        "history": "/policies/history",
+        "version": "/policies/history/2",
+        "playground": "/policies/playground",
+        "replay": "/policies/replay",
+        "account": "/account",
+    }
+
+
+def main() -> None:
+    """Make the pictures."""
+    read = argparse.ArgumentParser(description=__doc__)
+    read.add_argument("folder", type=Path)
+    read.add_argument("--only", default="")
+    read.add_argument("--traces", type=int, default=6000)
+    read.add_argument("--data", type=Path, default=None)
+    given = read.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        data = given.data or Path(scratch)
+        data.mkdir(parents=True, exist_ok=True)
+        fresh = not (data / "traces.db").exists()
+        store = SqliteStore(data / "traces.db")
+        control = SqlControlStore(f"sqlite:///{data / 'control.db'}", random=secrets.token_bytes)
+        if fresh:
+            batch = list(traffic(given.traces, until=time.time() - 20))
+            for at in range(0, len(batch), 2000):
+                store.insert_many(batch[at : at + 2000])
+            furnish(control, store, time.time())
+        for proxy in control.proxies():
+            control.keep_health(replace(proxy, seen=time.time() - 2))
+        app = create_app(
+            traces=store, control=control, workshop=workshop(data), clock=time.time, randomness=secrets.token_bytes
+        )
+        token = app.state.house.sessions.begin("ada@acme.example", ip="10.0.0.7", agent="Firefox 145 on Linux")
+        base, stop = serve(app)
+        shoot(base, [{"name": "akto_session", "value": token, "url": base}], tour(store), given.folder, given.only)
+        shoot(base, [], {"login": "/login"}, given.folder, given.only)
+        stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,12 @@ import pytest
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from akto_proxy.config import assets
 from akto_proxy.dashboard.app import create_app
+from akto_proxy.dashboard.workshop import Workshop
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.store.control import Person
+from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.sqlite import SqliteStore
 
 NOW = 1_763_971_200.0
@@ -49,36 +54,36 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
-class Book:
-    """Accounts in memory, as the port asks."""
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[SqlControlStore]:
+    control = SqlControlStore(f"sqlite:///{tmp_path / 'control.db'}", random=random.Random(2).randbytes)
+    yield control
+    control.close()
 
-    def __init__(self) -> None:
-        self.folk: dict[str, Any] = {}
-        self.notes: list[Any] = []
 
-    def people(self) -> list[Any]:
-        return [self.folk[name] for name in sorted(self.folk)]
-
-    def person(self, name: str) -> Any:
-        return self.folk.get(name)
-
-    def keep_person(self, person: Any) -> None:
-        self.folk[person.name] = person
-
-    def note(self, note: Any) -> None:
-        self.notes.append(note)
+@pytest.fixture(scope="session")
+def workshop() -> Workshop:
+    """The shipped packs over a few of the shipped rules, so that compiling takes no time."""
+    every = [
+        rule for name in assets.names("guard/rules", ".toml") for rule in parse_rules(assets.read_text(name), name)
+    ]
+    chosen = [rule for rule in every if rule.entity in ("EMAIL_ADDRESS", "IBAN_CODE", "CREDIT_CARD")]
+    chosen += [rule for rule in every if rule.category == "secrets" and "huggingface" in rule.id]
+    assert len(chosen) > 3
+    packs = {
+        name.rpartition("/")[2].removesuffix(".yaml"): assets.read_text(name)
+        for name in assets.names("policy/packs", ".yaml")
+    }
+    return Workshop(chosen, default=packs["default"], packs=packs)
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book()
-
-
-@pytest.fixture
-def app(store: SqliteStore, book: Book, clock: Any) -> Any:
+def app(store: SqliteStore, control: SqlControlStore, workshop: Workshop, clock: Any) -> Any:
     fast = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     seeded = random.Random(1)
-    return create_app(traces=store, accounts=book, clock=clock, randomness=seeded.randbytes, hasher=fast)
+    return create_app(
+        traces=store, control=control, workshop=workshop, clock=clock, randomness=seeded.randbytes, hasher=fast
+    )
 
 
 @pytest.fixture
@@ -88,12 +93,11 @@ def stranger(app: Any) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def sign_in(app: Any, book: Book) -> Any:
-    from akto_proxy.dashboard.ports import Person
+def sign_in(app: Any, control: SqlControlStore) -> Any:
 
     def sign_in(role: str, name: str = "") -> TestClient:
         name = name or f"{role}-1"
-        book.keep_person(Person(name, role, app.state.house.passwords.hash(PASSWORD)))
+        control.keep_person(Person(name, role, app.state.house.passwords.hash(PASSWORD)))
         client = TestClient(app, base_url="http://dash.test", follow_redirects=False)
         answer = client.post("/login", data={"name": name, "password": PASSWORD})
         assert answer.status_code == 303, answer.text

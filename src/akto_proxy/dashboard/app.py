@@ -18,14 +18,16 @@ from starlette.responses import Response
 from akto_proxy.dashboard.house import House, Options, house
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
-from akto_proxy.dashboard.ports import Accounts, Health
+from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.roles import role_named
 from akto_proxy.dashboard.sessions import Sessions
 from akto_proxy.dashboard.setup import Setup
 from akto_proxy.dashboard.shield import Shield
+from akto_proxy.dashboard.sso import Provider, Sso
 from akto_proxy.dashboard.statics import Statics
 from akto_proxy.dashboard.throttle import Throttle
-from akto_proxy.dashboard.views import door, overview, traces
+from akto_proxy.dashboard.views import activity, door, overview, policies, traces
 from akto_proxy.dashboard.web import (
     BadInputError,
     Me,
@@ -39,7 +41,9 @@ from akto_proxy.dashboard.web import (
     to_sign_in,
     unguarded,
 )
+from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.errors import AktoProxyError, ConfigError
+from akto_proxy.store.control import ControlStore
 from akto_proxy.store.face import TraceStore
 
 COOKIE = "akto_session"
@@ -48,11 +52,13 @@ COOKIE = "akto_session"
 def create_app(
     *,
     traces: TraceStore,
-    accounts: Accounts,
+    control: ControlStore,
     clock: Callable[[], float],
     randomness: Callable[[int], bytes],
     options: Options | None = None,
-    health: Health | None = None,
+    workshop: Workshop,
+    notifier: Notifier | None = None,
+    provider: Provider | None = None,
     hasher: PasswordHasher | None = None,
 ) -> FastAPI:
     """The app. `app.state.house.setup.path` is the one-time path to print at the first start (empty after it).
@@ -65,16 +71,19 @@ def create_app(
     app = FastAPI(title="Akto Agent Proxy", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.house = House(
         traces=traces,
-        accounts=accounts,
+        control=control,
         pages=Pages(statics, clock),
         sessions=Sessions(clock, randomness),
         passwords=Passwords(hasher),
         throttle=Throttle(clock),
-        setup=Setup(clock, randomness, needed=not accounts.people()),
+        setup=Setup(clock, randomness, needed=not control.people()),
         clock=clock,
         randomness=randomness,
         options=chosen,
-        health=health,
+        workshop=workshop,
+        replays=Replays(traces, workshop, randomness),
+        notifier=notifier,
+        sso=Sso(provider, clock) if provider else None,
     )
     app.state.identify = identify
     app.mount("/static", statics)
@@ -87,7 +96,7 @@ def create_app(
     return app
 
 
-_AREAS = (door.AREA, overview.AREA, traces.AREA)
+_AREAS = (door.AREA, overview.AREA, traces.AREA, activity.AREA, policies.AREA)
 
 
 def identify(request: Request) -> Me | None:
@@ -95,7 +104,7 @@ def identify(request: Request) -> Me | None:
     parts = house(request)
     token = request.cookies.get(COOKIE, "")
     session = parts.sessions.find(token) if token else None
-    person = parts.accounts.person(session.user) if session else None
+    person = parts.control.person(session.user) if session else None
     if session is None or person is None or person.disabled:
         return None
     return session_me(session, role_named(person.role))

@@ -1,6 +1,6 @@
 """A trace made ready to be shown: its conversation with masked spans marked, timing shares, curl, explanations.
 
-What was masked stands in the kept text as the name of what it was (`[EMAIL_ADDRESS]`, `<EMAIL_ADDRESS_1>`). A span is
+What was masked stands in the kept text as the name of what it was (`<EMAIL_ADDRESS>`) or as stars. A span is
 marked when its name is an entity that a decision of this trace names, so a caller cannot fake a mark that no rule made.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from akto_proxy.dashboard.conversation import Turn, turns
 from akto_proxy.model import Action, Decision, Direction, Message, Trace
 
-_PLACEHOLDER = re.compile(r"[\[<{]{1,2}([A-Z][A-Z0-9_]{2,60}?)(?:[_#:-]?[0-9a-f]{1,32})?[\]>}]{1,2}|\*{4,}")
+_PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]{1,60}?)(?:_[a-z2-7]{10}|:[0-9a-f]{12})?>|\*[*@.+\-]{3,500}\w{0,4}")
 
 
 @dataclass(frozen=True, slots=True)

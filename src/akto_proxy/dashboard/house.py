@@ -9,11 +9,15 @@ from starlette.requests import Request
 
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
-from akto_proxy.dashboard.ports import Accounts, AuditNote, Health
+from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.sessions import Sessions
 from akto_proxy.dashboard.setup import Setup
+from akto_proxy.dashboard.sso import Sso
 from akto_proxy.dashboard.throttle import Throttle
 from akto_proxy.dashboard.web import Me, me, peer
+from akto_proxy.dashboard.workshop import Draft, Workshop
+from akto_proxy.store.control import AuditNote, ControlStore
 from akto_proxy.store.face import TraceStore
 
 
@@ -27,6 +31,10 @@ class Options:
     """Host names that may be used to reach the pages; empty is any."""
     proxy_url: str = "http://127.0.0.1:8080"
     """Where callers reach the proxy, for the next step shown on an empty page."""
+    two_people: bool = False
+    """Whether a change that weakens a policy waits until a second person approves it."""
+    about: tuple[tuple[str, str], ...] = ()
+    """What the settings page says of the running configuration (retention, capture, ...): name and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class House:
     """All parts."""
 
     traces: TraceStore
-    accounts: Accounts
+    control: ControlStore
     pages: Pages
     sessions: Sessions
     passwords: Passwords
@@ -43,16 +51,25 @@ class House:
     clock: Callable[[], float]
     randomness: Callable[[int], bytes]
     options: Options
-    health: Health | None = None
+    workshop: Workshop
+    replays: Replays
+    notifier: Notifier | None = None
+    sso: Sso | None = None
 
     def note(self, request: Request, action: str, subject: str = "", detail: str = "") -> None:
         """Write to the audit log who did this."""
         who: Me | None = me(request)
         actor = (f"token:{who.token}" if who.token else who.name) if who else ""
-        self.accounts.note(AuditNote(self.clock(), actor, action, subject, detail, peer(request)))
+        self.control.note(AuditNote(self.clock(), actor, action, subject, detail, peer(request)))
 
 
 def house(request: Request) -> House:
     """The parts, from a request."""
     found: House = request.app.state.house
     return found
+
+
+def in_force(parts: House) -> Draft:
+    """The policy version in force, compiled; the program's default where none was saved."""
+    active = parts.control.active()
+    return parts.workshop.draft(active.text if active else parts.workshop.default)

@@ -16,6 +16,13 @@ NAV: tuple[dict[str, Any], ...] = (
         "label": "Observe",
         "items": (_item("overview", "Overview", "/", "overview"), _item("traces", "Traces", "/traces", "traces")),
     },
+    {
+        "label": "Decide",
+        "items": (
+            _item("activity", "Guardrail activity", "/activity", "activity"),
+            _item("policies", "Policies", "/policies", "policies"),
+        ),
+    },
 )
 
 VERDICT = {"allow": "Allowed", "alert": "Alerted", "redact": "Redacted", "block": "Blocked"}

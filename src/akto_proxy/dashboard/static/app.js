@@ -34,14 +34,16 @@
     const sums = stack ? spec.series.map((s) => (below = s.values.map((v, i) => v + below[i]))) : spec.series.map((s) => s.values);
     const order = stack ? sums.map((_, i) => i).reverse() : sums.map((_, i) => i);  // the tallest sum is painted first
     const color = (s) => css(`--chart-${s.color}`);
-    const paths = stack ? uPlot.paths.bars({ size: [0.82, 64], radius: 0.08 }) : uPlot.paths.spline();
+    // Each bar is drawn from its neighbour's top, so that no colour shines through at the edges.
+    const from = (i) => ({ y0: { unit: 3, values: () => sums[i - 1] || spec.times.map(() => 0) }, y1: { unit: 3, values: () => sums[i] } });
+    const paths = (i) => stack ? uPlot.paths.bars({ size: [0.8, 64], disp: from(i) }) : uPlot.paths.spline();
     const axis = { stroke: css("--ink-3"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px " + css("--sans") };
     const opts = {
       width: box.clientWidth, height: box.classList.contains("short") ? 150 : 240, legend: { show: false }, padding: [8, 6, 0, 0],
       cursor: { y: false, points: { show: !stack }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, lo, hi) => [0, Math.max(1, hi * 1.08)] } },
       axes: [{ ...axis, grid: { show: false }, space: 70 }, { ...axis, size: 44, values: (_, v) => v.map(short) }],
-      series: [{}, ...order.map((i) => ({ label: spec.series[i].label, stroke: stack ? undefined : color(spec.series[i]), fill: stack ? color(spec.series[i]) : color(spec.series[i]) + "1c", width: stack ? 0 : 1.6, paths, points: { show: false } }))],
+      series: [{}, ...order.map((i) => ({ label: spec.series[i].label, stroke: stack ? undefined : color(spec.series[i]), fill: stack ? color(spec.series[i]) : color(spec.series[i]) + "1c", width: stack ? 0 : 1.6, paths: paths(i), points: { show: false } }))],
       hooks: { init: [(u) => {
         const tip = document.createElement("div"); tip.className = "tip"; tip.hidden = true; u.over.appendChild(tip);
         u.over.addEventListener("mouseleave", () => { tip.hidden = true; }); u.tip = tip;

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from akto_proxy.dashboard.house import House, house
-from akto_proxy.dashboard.ports import AuditNote, Person
 from akto_proxy.dashboard.roles import Need, Role
 from akto_proxy.dashboard.sessions import OLDEST
+from akto_proxy.dashboard.sso import SsoError
 from akto_proxy.dashboard.web import Area, NotFoundError, back_to, goto, me, peer
+from akto_proxy.store.control import AuditNote, Person
 
 AREA = Area()
 COOKIE = "akto_session"
+STATE = "akto_sso"
 WRONG = "Name or password is not right."
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{1,79}")
 
@@ -45,11 +47,11 @@ def login(request: Request, name: Text = "", password: Text = "", next: Text = "
     wait = parts.throttle.wait(*keys)
     if wait > 0:
         return _login(request, f"Too many failed tries. Wait {wait:.0f} s.", status=429, wait=wait)
-    person = parts.accounts.person(name)
+    person = parts.control.person(name)
     known = person if person and person.source == "local" and not person.disabled else None
     if not parts.passwords.check(known.password if known else "", password) or known is None:
         parts.throttle.failed(*keys)
-        parts.accounts.note(AuditNote(parts.clock(), name[:80], "sign-in.failed", ip=peer(request)))
+        parts.control.note(AuditNote(parts.clock(), name[:80], "sign-in.failed", ip=peer(request)))
         return _login(request, WRONG, status=401)
     parts.throttle.passed(*keys)
     return let_in(request, known, back_to(next))
@@ -62,7 +64,7 @@ def let_in(request: Request, person: Person, target: str) -> Response:
     if old:
         parts.sessions.end(old.id)
     token = parts.sessions.begin(person.name, ip=peer(request), agent=request.headers.get("user-agent", ""))
-    parts.accounts.note(AuditNote(parts.clock(), person.name, "sign-in", ip=peer(request)))
+    parts.control.note(AuditNote(parts.clock(), person.name, "sign-in", ip=peer(request)))
     answer = goto(target)
     # Lax, not Strict: a link in an alert must open for somebody who is signed in. Changes need a token besides.
     answer.set_cookie(
@@ -74,7 +76,8 @@ def let_in(request: Request, person: Person, target: str) -> Response:
 def _login(request: Request, problem: str, *, status: int = 200, wait: float = 0.0) -> Response:
     target = back_to(request.query_params.get("next", "/"))
     parts = house(request)
-    values = {"title": "Sign in", "problem": problem, "next": target, "waiting": bool(parts.setup.path)}
+    values: dict[str, Any] = {"title": "Sign in", "problem": problem, "next": target, "waiting": bool(parts.setup.path)}
+    values["sso"] = parts.sso.provider.name if parts.sso else ""
     answer = parts.pages.answer(request, "login.html", values, status=status)
     if wait:
         answer.headers["retry-after"] = str(int(wait) + 1)
@@ -90,6 +93,52 @@ def logout(request: Request) -> Response:
     answer = goto("/login?said=signed-out")
     answer.delete_cookie(COOKIE, path="/")
     return answer
+
+
+@AREA.get("/oidc/start", None)
+def sso_start(request: Request) -> Response:
+    """Off to the identity provider."""
+    parts = house(request)
+    if parts.sso is None:
+        raise NotFoundError("Single sign-on is not set up here.")
+    try:
+        url, state = parts.sso.start(back_to(request.query_params.get("next", "/")))
+    except SsoError as error:
+        return _login(request, str(error), status=502)
+    answer = RedirectResponse(url, status_code=303)
+    options: dict[str, Any] = {"httponly": True, "samesite": "lax", "secure": parts.options.https, "path": "/oidc"}
+    answer.set_cookie(STATE, state, max_age=600, **options)
+    return answer
+
+
+@AREA.get("/oidc/callback", None)
+def sso_finish(request: Request, state: str = "", code: str = "") -> Response:
+    """Back from the identity provider."""
+    parts = house(request)
+    if parts.sso is None:
+        raise NotFoundError("Single sign-on is not set up here.")
+    try:
+        name, role, target = parts.sso.finish(state[:200], request.cookies.get(STATE, ""), code[:4000])
+        person = _provided(parts, name, role)
+    except SsoError as error:
+        parts.control.note(AuditNote(parts.clock(), "", "sign-in.failed", detail=str(error), ip=peer(request)))
+        return _login(request, str(error), status=401)
+    answer = let_in(request, person, target)
+    answer.delete_cookie(STATE, path="/oidc")
+    return answer
+
+
+def _provided(parts: House, name: str, role: Role) -> Person:
+    """The account of somebody the provider vouches for; made at the first time, its role follows the provider."""
+    known = parts.control.person(name)
+    if known and known.source != "oidc":
+        raise SsoError("There is a local account of this name. Sign in with its password.")
+    if known and known.disabled:
+        raise SsoError("This account is switched off.")
+    person = Person(name, role.label, source="oidc", created=known.created if known else parts.clock())
+    if known is None or known.role != role.label:
+        parts.control.keep_person(person)
+    return person
 
 
 @AREA.get("/setup", None)
@@ -109,11 +158,11 @@ def setup(request: Request, token: Text = "", name: Text = "admin", password: Te
     problem = problem_with(parts, name, password, again)
     if problem:
         return _setup(request, token, problem, name, status=422)
-    if parts.accounts.people() or not parts.setup.use(token):
+    if parts.control.people() or not parts.setup.use(token):
         raise NotFoundError("There is an administrator already.")
     person = Person(name, Role.ADMIN.label, parts.passwords.hash(password), created=parts.clock())
-    parts.accounts.keep_person(person)
-    parts.accounts.note(AuditNote(parts.clock(), name, "setup", ip=peer(request)))
+    parts.control.keep_person(person)
+    parts.control.note(AuditNote(parts.clock(), name, "setup", ip=peer(request)))
     return let_in(request, person, "/")
 
 
@@ -142,7 +191,7 @@ def _account(request: Request, problem: str, status: int = 200) -> Response:
     values = {
         "title": "Your account",
         "problem": problem,
-        "person": parts.accounts.person(who.name),
+        "person": parts.control.person(who.name),
         "sessions": parts.sessions.of(who.name),
     }
     return parts.pages.answer(request, "account.html", values, status=status)
@@ -152,7 +201,7 @@ def _account(request: Request, problem: str, status: int = 200) -> Response:
 def change_password(request: Request, old: Text = "", password: Text = "", again: Text = "") -> Response:
     """Set one's own password; other sessions end."""
     parts, who = house(request), me(request)
-    person = parts.accounts.person(who.name)
+    person = parts.control.person(who.name)
     if person is None or person.source != "local":
         raise NotFoundError("This account has no password here.")
     key = f"name:{who.name.lower()}"
@@ -164,7 +213,7 @@ def change_password(request: Request, old: Text = "", password: Text = "", again
     problem = problem_with(parts, who.name, password, again)
     if problem:
         return _account(request, problem, 422)
-    parts.accounts.keep_person(_with_password(person, parts.passwords.hash(password)))
+    parts.control.keep_person(_with_password(person, parts.passwords.hash(password)))
     parts.sessions.end_all(who.name, keep=who.session)
     parts.note(request, "password.change", who.name)
     return goto("/account?said=password")

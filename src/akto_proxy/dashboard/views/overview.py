@@ -154,5 +154,4 @@ def latency_rows(totals: Totals) -> list[dict[str, Any]]:
 
 def _proxies(parts: House) -> list[dict[str, Any]]:
     now = parts.clock()
-    known = parts.health.proxies() if parts.health else ()
-    return [{"it": proxy, "away": now - proxy.seen > STALE} for proxy in known]
+    return [{"it": proxy, "away": now - proxy.seen > STALE} for proxy in parts.control.proxies()]

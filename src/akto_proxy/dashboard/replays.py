@@ -1,0 +1,127 @@
+"""Replay as a job: policies in force against a draft, over kept traffic, in a thread of its own with its progress.
+
+One job runs at a time, over a bounded number of traces, and the last few results are kept in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from akto_proxy.dashboard.conversation import turns
+from akto_proxy.dashboard.workshop import Draft, Workshop
+from akto_proxy.errors import AktoProxyError
+from akto_proxy.model import Direction, Finding, Role, Segment, Trace, trace_from_dict
+from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.replay import Report, Scan, replay
+from akto_proxy.store.face import Filter, TraceStore
+
+MOST = 100_000
+KEPT = 10
+_ROLES = {role.value: role for role in Role} | {"developer": Role.SYSTEM, "function": Role.TOOL}
+
+
+@dataclass(slots=True)
+class Job:
+    """A replay: how far it is, and its report when it is done."""
+
+    id: str
+    by: str
+    at: float
+    comment: str
+    total: int
+    text: str = ""
+    done: int = 0
+    state: str = "running"
+    problem: str = ""
+    report: Report | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def share(self) -> float:
+        """Per cent done."""
+        return 100.0 if self.state == "done" else round(100 * self.done / max(1, self.total), 1)
+
+
+class Replays:
+    """The jobs of this server."""
+
+    def __init__(self, traces: TraceStore, workshop: Workshop, randomness: Callable[[int], bytes]) -> None:
+        self._traces = traces
+        self._workshop = workshop
+        self._random = randomness
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def start(self, old: Draft, new: Draft, where: Filter, *, by: str, at: float, comment: str = "") -> Job:
+        """Begin a job; the one that runs is stopped."""
+        total = min(MOST, self._traces.count(where))
+        job = Job(self._random(8).hex(), by, at, comment, total, new.text)
+        with self._lock:
+            for running in self._jobs.values():
+                running.stop.set()
+            self._jobs[job.id] = job
+            while len(self._jobs) > KEPT:
+                self._jobs.popitem(last=False)
+        threading.Thread(target=self._run, args=(job, old, new, where), daemon=True).start()
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """A job."""
+        with self._lock:
+            return self._jobs.get(job_id)
+
+    def recent(self) -> tuple[Job, ...]:
+        """The last jobs, newest first."""
+        with self._lock:
+            return tuple(reversed(self._jobs.values()))
+
+    def now(self, old: Draft, new: Draft, where: Filter, *, most: int = 500) -> Report:
+        """A small replay at once, for a preview."""
+        job = Job("", "", 0.0, "", most)
+        return replay(self._kept(job, where, most), old.policies, new.policies, self._scanner(old, new))
+
+    def _run(self, job: Job, old: Draft, new: Draft, where: Filter) -> None:
+        try:
+            job.report = replay(self._kept(job, where, MOST), old.policies, new.policies, self._scanner(old, new))
+            job.state = "stopped" if job.stop.is_set() else "done"
+        except (AktoProxyError, ValueError, KeyError, TypeError) as error:
+            job.state, job.problem = "failed", f"{type(error).__name__} after {job.done} traces"
+
+    def _kept(self, job: Job, where: Filter, most: int) -> Iterator[Trace]:
+        for record in self._traces.export(where):
+            if job.done >= most or job.stop.is_set():
+                return
+            job.done += 1
+            yield trace_from_dict(orjson.loads(record))
+
+    def _scanner(self, old: Draft, new: Draft) -> Scan:
+        drafts = {id(draft.policies): draft for draft in (old, new)}
+        enabled = {
+            key: frozenset[str]().union(*(draft.policies.everything().enabled(side) for side in Direction))
+            for key, draft in drafts.items()
+        }
+
+        def scan(trace: Trace, policies: PolicySet) -> Sequence[tuple[Segment, Sequence[Finding]]]:
+            segments = segments_of(trace)
+            found = self._workshop.scan(drafts[id(policies)], segments, enabled[id(policies)])
+            return list(zip(segments, found, strict=True))
+
+        return scan
+
+
+def segments_of(trace: Trace) -> list[Segment]:
+    """The texts of a kept trace, as the pages read them."""
+    made = []
+    for direction, message, speaker in (
+        (Direction.REQUEST, trace.request, "user"),
+        (Direction.RESPONSE, trace.response, "assistant"),
+    ):
+        for number, turn in enumerate(turns(message, speaker)):
+            role = _ROLES.get(turn.role, Role.USER if direction is Direction.REQUEST else Role.ASSISTANT)
+            made.append(Segment(turn.text, f"/turn/{number}", role, direction))
+    return made
