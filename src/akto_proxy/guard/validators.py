@@ -22,7 +22,19 @@ def _worth(score: float, check: Callable[[str], bool]) -> Validator:
     return lambda text: score if check(text) else 0.0
 
 
-VALIDATORS: Mapping[str, Validator] = MappingProxyType(
+def _total(check: Validator) -> Validator:
+    """`check`, but a text of a form that it cannot read (too short, other digits) is a plain no."""
+
+    def read(text: str) -> bool | float:
+        try:
+            return check(text)
+        except (ValueError, LookupError, ArithmeticError, TypeError):
+            return False
+
+    return read
+
+
+_CHECKS: Mapping[str, Validator] = MappingProxyType(
     {
         "aba_routing": generic.aba_routing,
         "basic_pair": _worth(0.8, secret.basic_pair),
@@ -58,3 +70,5 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
         **NATIONAL,
     }
 )
+
+VALIDATORS: Mapping[str, Validator] = MappingProxyType({name: _total(check) for name, check in _CHECKS.items()})

@@ -109,15 +109,20 @@ def iban(text: str) -> bool:
 
 def ipv4(text: str) -> bool:
     """An IPv4 address of a host: not unspecified, loopback, broadcast or a netmask."""
+    host, _, prefix = text.partition("/")
     try:
-        address = ipaddress.IPv4Address(text.partition("/")[0])
+        address = ipaddress.IPv4Address(host)
     except ValueError:
         return False
+    if prefix and address.is_private and host.endswith(".0"):
+        return False  # a range of private addresses is nobody's address
     return not (address.is_unspecified or address.is_loopback or text.startswith(("255.", "0.")))
 
 
 def ipv6(text: str) -> bool:
     """An IPv6 address of a host, not `::` or `::1`."""
+    if text.startswith("::") and text.replace(":", "").isdigit():
+        return False  # `::34:58` in a log line
     try:
         address = ipaddress.IPv6Address(text.partition("/")[0].partition("%")[0])
     except ValueError:
@@ -155,12 +160,18 @@ def phone_nanp(text: str) -> bool:
     return len(number) == 10 and number[0] in "23456789" and number[3] in "23456789" and number[1:3] != "11"
 
 
+_DATE_LIKE = re.compile(
+    r"(?:19|20)\d\d([-./ ]?)(?:0\d|1[0-2])\1[0-3]\d|[0-3]?\d[-./ ][0-3]?\d[-./ ](?:19|20)\d\d"
+    r"|(?:1\d|20)\d\d ?- ?(?:1\d|20)\d\d"
+)
+
+
 def phone_national(text: str) -> bool:
     """A number that was called a telephone number: seven to twelve digits, not all alike, not a date."""
     number = digits(re.split(r"(?i)\s*(?:x|ext|#)", text, maxsplit=1)[0])
     if not 7 <= len(number) <= 13 or len(set(number)) < 3:
         return False
-    return not re.fullmatch(r"(?:19|20)\d\d[-./ ]\d\d[-./ ]\d\d|\d\d[-./ ]\d\d[-./ ](?:19|20)\d\d", text)
+    return not _DATE_LIKE.fullmatch(text)
 
 
 def email(text: str) -> bool:
@@ -276,10 +287,11 @@ def date(text: str) -> bool:
     return 1900 <= year <= 2029 and 1 <= day <= 31 and 1 <= month <= 12
 
 
-_MONTHS = """
+_MONTH_WORDS = """
 jan feb mar apr may jun jul aug sep oct nov dec mär maa mrt mai okt dez fév fev avr jui aoû aou déc ene abr ago dic gen
 mag giu lug set ott out maj mei des
-""".split()
+"""
+_MONTHS = frozenset(_MONTH_WORDS.split())
 
 
 def date_words(text: str) -> bool:

@@ -11,125 +11,17 @@ from types import MappingProxyType
 
 from akto_proxy.guard.validators_generic import digits, luhn, stdnum
 
-_LIBRARY = [
-    "al.nipt",
-    "ar.cuit",
-    "ar.dni",
-    "at.vnr",
-    "at.tin",
-    "au.abn",
-    "au.acn",
-    "au.tfn",
-    "be.nn",
-    "be.bis",
-    "bg.egn",
-    "br.cnpj",
-    "br.cpf",
-    "ca.sin",
-    "ch.ssn",
-    "ch.uid",
-    "cl.rut",
-    "cn.ric",
-    "cn.uscc",
-    "co.nit",
-    "cr.cpf",
-    "cu.ni",
-    "cz.rc",
-    "de.idnr",
-    "de.stnr",
-    "dk.cpr",
-    "do.cedula",
-    "ec.ci",
-    "ee.ik",
-    "eg.tn",
-    "es.cif",
-    "es.dni",
-    "es.nie",
-    "es.nif",
-    "fi.hetu",
-    "fi.ytunnus",
-    "fr.nif",
-    "fr.nir",
-    "fr.siren",
-    "fr.siret",
-    "gb.nhs",
-    "gb.upn",
-    "gb.utr",
-    "gr.amka",
-    "gr.vat",
-    "gt.nit",
-    "hr.oib",
-    "hu.anum",
-    "id.nik",
-    "id.npwp",
-    "ie.pps",
-    "il.idnr",
-    "in_.aadhaar",
-    "in_.epic",
-    "in_.gstin",
-    "in_.pan",
-    "in_.vid",
-    "is_.kennitala",
-    "it.codicefiscale",
-    "it.iva",
-    "jp.in_",
-    "jp.cn",
-    "ke.pin",
-    "kr.brn",
-    "kr.rrn",
-    "lt.asmens",
-    "lv.pvn",
-    "ma.ice",
-    "md.idno",
-    "mk.edb",
-    "mu.nid",
-    "mx.curp",
-    "mx.rfc",
-    "my.nric",
-    "mz.nuit",
-    "nl.bsn",
-    "nl.onderwijsnummer",
-    "no.fodselsnummer",
-    "nz.ird",
-    "pe.cui",
-    "pe.ruc",
-    "pk.cnic",
-    "pl.nip",
-    "pl.pesel",
-    "pl.regon",
-    "pt.cc",
-    "pt.nif",
-    "py.ruc",
-    "ro.cnp",
-    "rs.pib",
-    "ru.inn",
-    "se.orgnr",
-    "se.personnummer",
-    "sg.uen",
-    "si.emso",
-    "si.ddv",
-    "sk.rc",
-    "sv.nit",
-    "th.pin",
-    "th.tin",
-    "tn.mf",
-    "tr.tckimlik",
-    "tr.vkn",
-    "tw.ubn",
-    "ua.rntrc",
-    "ua.edrpou",
-    "us.itin",
-    "us.ssn",
-    "us.ptin",
-    "us.atin",
-    "us.ein",
-    "uy.rut",
-    "ve.rif",
-    "vn.mst",
-    "za.idnr",
-    "za.tin",
-    "eu.vat",
-]
+_MODULES = """
+al.nipt ar.cuit ar.dni at.vnr at.tin au.abn au.acn au.tfn be.nn be.bis bg.egn br.cnpj br.cpf ca.sin ch.ssn ch.uid
+cl.rut cn.ric cn.uscc co.nit cr.cpf cu.ni cz.rc de.idnr de.stnr dk.cpr do.cedula ec.ci ee.ik eg.tn es.cif es.dni
+es.nie es.nif fi.hetu fi.ytunnus fr.nif fr.nir fr.siren fr.siret gb.nhs gb.upn gb.utr gr.amka gr.vat gt.nit hr.oib
+hu.anum id.nik id.npwp ie.pps il.idnr in_.aadhaar in_.epic in_.gstin in_.pan in_.vid is_.kennitala it.codicefiscale
+it.iva jp.in_ jp.cn ke.pin kr.brn kr.rrn lt.asmens lv.pvn ma.ice md.idno mk.edb mu.nid mx.curp mx.rfc my.nric mz.nuit
+nl.bsn nl.onderwijsnummer no.fodselsnummer nz.ird pe.cui pe.ruc pk.cnic pl.nip pl.pesel pl.regon pt.cc pt.nif py.ruc
+ro.cnp rs.pib ru.inn se.orgnr se.personnummer sg.uen si.emso si.ddv sk.rc sv.nit th.pin th.tin tn.mf tr.tckimlik
+tr.vkn tw.ubn ua.rntrc ua.edrpou us.itin us.ssn us.ptin us.atin us.ein uy.rut ve.rif vn.mst za.idnr za.tin eu.vat
+"""
+_LIBRARY = tuple(_MODULES.split())
 
 
 def _library(module: str) -> Callable[[str], bool]:
@@ -278,6 +170,21 @@ def ng_nin(text: str) -> bool:
     return len(digits(text)) == 11 and len(set(digits(text))) > 3
 
 
+def fi_hetu(text: str) -> bool:
+    """A Finnish personal identity code: date, century sign (those of 2023 too), number, check sign modulo 31."""
+    value = text.upper()
+    if len(value) != 11 or not (1 <= int(value[:2]) <= 31 and 1 <= int(value[2:4]) <= 12):
+        return False
+    return "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(value[:6] + value[7:10]) % 31] == value[10]
+
+
+def au_abn(text: str) -> bool:
+    """An Australian business number: weights 10, 1, 3, 5, ... 19 over the number less one in front, modulo 89."""
+    number = digits(text)
+    weights = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
+    return len(number) == 11 and number[0] != "0" and (_weighted(number, weights) - 10) % 89 == 0
+
+
 def za_id(text: str) -> bool:
     """A South African identity number: a birth date and the Luhn check."""
     number = digits(text)
@@ -300,11 +207,13 @@ def several_digits(text: str) -> bool:
 NATIONAL: Mapping[str, Callable[[str], bool | float]] = MappingProxyType(
     {
         **{module.replace("_.", ".").replace(".", "_"): _library(module) for module in _LIBRARY},
+        "au_abn": au_abn,
         "au_medicare": au_medicare,
         "br_cnh": br_cnh,
         "de_id_card": de_id_card,
         "de_kvnr": de_kvnr,
         "de_svnr": de_svnr,
+        "fi_hetu": fi_hetu,
         "hk_id": hk_id,
         "kr_rrn": kr_rrn,
         "lv_pk": lv_pk,

@@ -13,17 +13,17 @@ from collections import Counter
 # Values that stand for a value. Searched anywhere, case-insensitively.
 _STAND_IN = re.compile(
     r"example|placeholder|change[_-]?me|change[_-]?this|replace[_-]?(?:me|this|with)|insert[_-]|your[_-]|yoursecret"
-    r"|yourpass|yourtoken|yourkey|yourapi|<[^>]{0,60}>|x{5,}|\*{3,}|\.{3,}|…|#{4,}|_{4,}|-{5,}|redacted|dummy|todo|fixme"
+    r"|yourpass|yourtoken|yourkey|yourapi|<[^>]{0,60}>|x{4,}|^(?:sk|pk|key|tok)[-_]1234\d{0,6}$|\*{3,}|\.{3,}|…|#{4,}|_{4,}|-{5,}|redacted|dummy|todo|fixme"
     r"|not[_-]?a[_-]?real|fake[_-]?(?:key|token|secret|pass)|(?:key|token|secret|pass(?:word)?)[_-]?here|my[_-]?(?:secret|token"
     r"|api[_-]?key|password)(?:$|[_-])|sample[_-]|test[_-]?(?:key|token|secret|pass)|0{8,}|12345678901234|abcdefghijkl",
     re.IGNORECASE,
 )
 # Whole values that refer to a value kept elsewhere, or are of a form that is never a secret.
 _REFERENCE = re.compile(
-    r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}|\{[A-Za-z_][\w.]*\}|%[A-Za-z_]\w*%|%\(?\w*\)?[sd]|@[\w.]+@|<.*>|\[.*\]"
+    r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}|\{.*\}|%[A-Za-z_]\w*%|%\(?\w*\)?[sd]|@[\w.]+@|<.*>|\[.*\]"
     r"|(?:os\.)?(?:environ|getenv|env|process\.env|secrets?|vault|var|local|data|self|this|config|settings|params?|args?"
     r"|request|req|ctx|context|kwargs|props|state|options?|opts|input|event|row|user|arn|keyvault|ssm)[.\[(:].*"
-    r"|(?:https?|file|s3|gs|op|vault|ssm|arn|ref\+\w+|secretsmanager)://.*"
+    r"|os\.environ/.*|(?:https?|file|s3|gs|op|vault|ssm|arn|ref\+\w+|secretsmanager)://.*"
     r"|(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w./\\ -]*|[\w-]+\.(?:py|js|ts|json|ya?ml|txt|pem|key|crt|md|toml|env"
     r"|conf|cfg|ini|html?|css|go|java|rb|sh)"
     r"|[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+(?:[\[(].*)?|[A-Za-z_]\w*[\[(].*|&\w+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
@@ -34,7 +34,7 @@ _REFERENCE = re.compile(
 _IDENTIFIER = re.compile(
     r"[a-z_-]*(?:pass|pwd|token|secret|key|auth|cred|param|value|string|field|input|user|name|type|code|hash|sha|md5|base64|utf"
     r"|oauth|http|version|config|option|bearer|basic|index|level|model|bert|gpt|llama|none|null|true|false|undefined)[a-z_-]*"
-    r"\d{0,4}[a-z_-]*|[a-z]{1,3}[0-9]{1,3}|[A-Za-z]+(?:[_-][A-Za-z]+)*",
+    r"\d{0,4}[a-z_-]*|[a-z]{1,3}[0-9]{1,3}|[A-Za-z]+(?:[_-][A-Za-z]+)*|[a-z]+\d{0,3}(?:_[a-z]+\d{0,3})+",
     re.IGNORECASE,
 )
 _WORDY = re.compile(r"[A-Za-z]+(?:[-_'][A-Za-z0-9]+)+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d?", re.ASCII)
@@ -112,7 +112,9 @@ def secret_prose(text: str) -> bool:
 def secret_strong(text: str) -> bool:
     """A value that looks random on its own: for names that promise little (`key`, `token`, `auth`)."""
     text = text.rstrip(".,;:")
-    if len(text) < 8 or _stands_for_value(text) or _IDENTIFIER.fullmatch(text) or _WORDY.fullmatch(text):
+    if len(text) < 8 or any(c in text for c in " \t\n\"'`"):
+        return False
+    if _stands_for_value(text) or _IDENTIFIER.fullmatch(text) or _WORDY.fullmatch(text):
         return False
     lower, upper, digit, special = _kinds(text)
     if not digit or not (lower or upper):

@@ -1,0 +1,92 @@
+"""The shipped rules: each proves its own examples, cites its source, and stays within bounds."""
+
+import pytest
+
+from akto_proxy.config import assets
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.engine import Engine
+from akto_proxy.guard.rule import Rule
+from akto_proxy.guard.validators import VALIDATORS
+
+FOLDER = "guard/rules"
+NAMES = assets.names(FOLDER, ".toml")
+
+
+def shipped() -> list[Rule]:
+    return [rule for name in NAMES for rule in parse_rules(assets.read_text(name), name)]
+
+
+def allowed() -> frozenset[str]:
+    lines = assets.read_text(f"{FOLDER}/allow.txt").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="module")
+def rules() -> list[Rule]:
+    return shipped()
+
+
+@pytest.fixture(scope="module")
+def engine(rules: list[Rule]) -> Engine:
+    return Engine(rules, allow=allowed())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_is_found_or_left_alone(name: str, rules: list[Rule], engine: Engine) -> None:
+    own = [rule for rule in rules if name.endswith(f"/{rule.family}.toml")]
+    assert own
+    missed = [(r.id, text) for r in own for text in r.yes if not engine.scan(text, frozenset([r.id]))]
+    wrong = [(r.id, text) for r in own for text in r.no if engine.scan(text, frozenset([r.id]))]
+    assert not missed
+    assert not wrong
+
+
+def test_every_rule_has_examples_a_source_and_a_known_validator(rules: list[Rule]) -> None:
+    for rule in rules:
+        assert len(rule.yes) >= 2, rule.id
+        assert rule.no, rule.id
+        assert rule.source.startswith("https://"), rule.id
+        assert not rule.validator or rule.validator in VALIDATORS, rule.id
+
+
+def test_ids_are_unique_and_categories_known(rules: list[Rule]) -> None:
+    assert len({rule.id for rule in rules}) == len(rules)
+    assert {rule.category for rule in rules} == {"secrets", "pii"}
+    assert all(rule.entity == "SECRET" for rule in rules if rule.category == "secrets")
+
+
+def test_there_are_as_many_as_we_say(rules: list[Rule]) -> None:
+    assert sum(rule.category == "secrets" for rule in rules) >= 200
+    national = {
+        rule.entity.split("_")[0] for rule in rules if rule.family.startswith("pii-") and rule.family != "pii-generic"
+    }
+    assert len(national) >= 40
+
+
+def test_no_match_needs_more_than_a_stream_may_hold(rules: list[Rule]) -> None:
+    assert max(rule.reach for rule in rules) <= 16384
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order 412345678901 shipped",
+        "commit 9f1c2ab34de567890f1a2b3c4d5e6f7a8b9c0d1e",
+        "version 10.4.2.1 is out, build 23719541",
+        "uuid 4285e6e8-17fe-9905-09ad-284015338fae",
+        "sha256:c3a6b68f64fcf1a8e56895bfde09d82b3868b28522ac03979a1f28fc9dd45df4",
+        "password = os.environ['DB_PASSWORD']",
+        "api_key: ${API_KEY}",
+        "max_tokens=4096, tokenizer='gpt2'",
+        "the password must be 12 characters long",
+        "std::vector<int> f64::from(x)",
+        "released 2024-03-09, closes 2025/11/01",
+        "id 987654321, ref 12345678901, n=1234567890",
+    ],
+)
+def test_everyday_numbers_and_references_are_left_alone(engine: Engine, text: str) -> None:
+    assert [f.rule for f in engine.scan(text) if f.score >= 0.5] == []
+
+
+def test_a_documentation_example_is_allowed(engine: Engine) -> None:
+    assert not engine.scan("aws_access_key_id = AKIAIOSFODNN7EXAMPLE")
