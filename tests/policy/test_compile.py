@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from akto_proxy.config import assets
 from akto_proxy.errors import PolicyError
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.engine import Engine
+from akto_proxy.guard.rule import Rule
 from akto_proxy.model import Action, Caller, Finding, Segment
+from akto_proxy.policy.catalogue import of_detectors
 from akto_proxy.policy.compile import PolicySet, Scope
-from akto_proxy.policy.schema import parse_policies
+from akto_proxy.policy.schema import Policy, parse_policies
 
 
 def test_the_default_policy_redacts_secrets_and_blocks_injection(known):
@@ -60,9 +66,61 @@ def test_own_rules_go_to_the_engine_and_are_enabled(known, policy):
 def test_only_needed_detectors_are_named(known, policy):
     assert PolicySet([policy()], known).detectors == {"engine"}
     assert PolicySet([policy(rules=[{"detect": "harm-s1"}])], known).detectors == {"harm"}
+    assert PolicySet([policy(rules=[{"detect": "jailbreak"}])], known).detectors == {"jailbreak"}
+
+
+def test_a_detector_that_was_installed_can_be_named(known, policy):
+    class Guest:
+        name = "guest"
+        category = "guests"
+        rules = frozenset({"guest-word"})
+
+    made = PolicySet(
+        [policy(rules=[{"detect": "guest-word", "action": "block"}])], {**known, **of_detectors([Guest()])}
+    )
+    assert made.detectors == {"guest", "guests"}
+    assert made.plan(Scope()).enabled_request == {"guest", "guest-word"}
 
 
 def test_a_sampled_policy_is_drawn_by_ticket(known, policy):
     made = PolicySet([policy(sample=0.1, rules=[{"detect": "email", "action": "alert"}])], known)
     assert made.plan(Scope(), 0.05).policies
     assert not made.plan(Scope(), 0.5).policies
+
+
+def own_policies(policy, policies: int, regexes: int, words: int) -> list[Policy]:
+    """Policies with patterns and words of their own, spread evenly."""
+    out = []
+    for p in range(policies):
+        rules: list[dict[str, object]] = [
+            {"regex": rf"\bZ{p}Q{n}-[0-9]{{4,8}}\b", "match": [f"Z{p}Q{n}-1234"], "no_match": ["x"]}
+            for n in range(regexes // policies)
+        ]
+        rules.append({"words": [f"codeword{p}x{n}" for n in range(words // policies)]})
+        out.append(policy(name=f"own{p}", action="redact", rules=rules))
+    return out
+
+
+def cost(policies: list[Policy], rules: list[Rule]) -> float:
+    """The least CPU seconds of scanning and judging one clean request of 2 KB."""
+    made = PolicySet(policies, {rule.id: rule for rule in rules})
+    engine = Engine([*rules, *made.custom_rules])
+    plan = made.plan(Scope())
+    segments = [Segment(("Please list three risks of the quarterly plan for the team. " * 40)[:2048], "/m")]
+    best = 1e9
+    for _ in range(15):
+        started = time.process_time()
+        for _ in range(200):
+            found = [engine.scan(segment.text, plan.enabled_request) for segment in segments]
+            assert plan.judge(segments, found).action is Action.ALLOW
+        best = min(best, (time.process_time() - started) / 200)
+    return best
+
+
+@pytest.mark.slow
+def test_10000_words_500_regexes_and_30_policies_cost_under_twice_the_default(policy):
+    rules = [
+        rule for name in assets.names("guard/rules", ".toml") for rule in parse_rules(assets.read_text(name), name)
+    ]
+    default = parse_policies(assets.read_text("policy/packs/default.yaml"), "default.yaml")
+    assert cost([*default, *own_policies(policy, 30, 500, 10_000)], rules) < 2 * cost(default, rules)

@@ -70,8 +70,8 @@ def test_a_policys_own_rules_are_not_mistaken_when_their_numbers_move(known, pol
     assert replay([trace(1, "custom:p:0")], old, PolicySet([], known), nothing).newly(Action.ALLOW) == 1
 
 
-def test_ten_thousand_traces_are_quick(redacting, blocking):
-    traces = [trace(number, "email") for number in range(10_000)]
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_a_hundred_thousand_traces_take_under_a_minute(redacting, blocking, count):
     started = time.process_time()
-    replay(traces, redacting, blocking, nothing)
-    assert time.process_time() - started < 6.0  # the promise is 100,000 in 60 s
+    replay((trace(number, "email") for number in range(count)), redacting, blocking, nothing)
+    assert time.process_time() - started < 60.0 * count / 100_000

@@ -9,7 +9,9 @@ import pytest
 from akto_proxy.config import assets
 from akto_proxy.errors import PolicyError
 from akto_proxy.model import Action, Role
-from akto_proxy.policy.schema import Case, json_schema, parse_file, parse_policies
+from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.rules import KINDS, External, RuleBase
+from akto_proxy.policy.schema import Callers, Case, Policy, ScopeRule, json_schema, parse_file, parse_policies
 
 HEAD = "version: 1\npolicies:\n  - name: p\n    rules:\n"
 
@@ -90,3 +92,16 @@ def test_the_published_schema_is_in_step_and_takes_what_we_take():
     text = assets.read_text("policy/packs/default.yaml")
     file = parse_file(text, "default.yaml")
     jsonschema.validate(file.model_dump(mode="json", exclude_defaults=True, exclude_none=True), published)
+
+
+@pytest.mark.parametrize("model", [Policy, ScopeRule, Callers, Case, RuleBase, External, *KINDS.values()])
+def test_every_key_is_documented(model):
+    page = (Path(__file__).parents[2] / "docs/policies.md").read_text()
+    assert [key for key in model.model_fields if f"`{key}`" not in page and f"{key}:" not in page] == []
+
+
+def test_the_example_of_the_page_works(known):
+    page = (Path(__file__).parents[2] / "docs/policies.md").read_text()
+    file = parse_file(page.partition("```yaml\n")[2].partition("```")[0], "page")
+    PolicySet(file.policies, known)
+    assert file.cases

@@ -104,6 +104,22 @@ def vocabulary(known: Mapping[str, Known]) -> frozenset[str]:
     )
 
 
+class Installed(Protocol):
+    """What is read of a detector object."""
+
+    name: str
+    category: str
+
+
+def of_detectors(detectors: Iterable[Installed]) -> dict[str, RuleInfo]:
+    """The rules that detector objects report (their `rules`, else one under their own name), for `PolicySet(known)`."""
+    return {
+        rule: RuleInfo(rule, rule.upper().replace("-", "_"), item.category, item.name)
+        for item in detectors
+        for rule in sorted(getattr(item, "rules", None) or (item.name,))
+    }
+
+
 def with_detectors(known: Mapping[str, Known]) -> dict[str, Known]:
     """`known` and the rules of learned and structural detectors that ship."""
     return {**{item.id: item for item in DETECTED}, **known}

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from akto_proxy.errors import PolicyError
 from akto_proxy.guard.rule import Rule
-from akto_proxy.policy.catalogue import Known, Selector, detector_of, selector, with_detectors
+from akto_proxy.policy.catalogue import ENGINE, Known, Selector, detector_of, selector, with_detectors
 from akto_proxy.policy.clause import Clause, clause, external_id
 from akto_proxy.policy.custom import rules_of
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement
@@ -123,8 +123,11 @@ class PolicySet:
         return Selector(frozenset(item.id for item in own))
 
     def _detectors(self) -> frozenset[str]:
+        """Names of the detectors that some policy needs, and the categories of those beside the engine."""
         wanted = frozenset().union(*self._ids.values()) if self._ids else frozenset()
-        return frozenset(detector_of(item) for item in self.known.values() if item.id in wanted)
+        needed = [item for item in self.known.values() if item.id in wanted]
+        others = frozenset(item.category for item in needed if detector_of(item) != ENGINE)
+        return others | frozenset(detector_of(item) for item in needed)
 
 
 def _matchers(policy: Policy) -> tuple[Matcher, Matcher | None]:
