@@ -21,10 +21,12 @@ from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.scanner import Detector, Scanner
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.schema import Policy, parse_policies
+from akto_proxy.policy.scope import Scope
 
 RULES = "guard/rules"
 PACKS = "policy/packs"
 DEFAULT_PACK = "default"
+COMMON_PATH = "/v1/chat/completions"
 
 
 def shipped_rules() -> list[Rule]:
@@ -94,7 +96,13 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
     rules = shipped_rules()
     compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
     built = engine([*rules, TOKEN_RULE, *compiled.custom_rules], settings.data_path / "cache")
+    built.stream(compiled.plan(common_scope(settings)).enabled_response)  # compiled now, not under the first stream
     return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
+
+
+def common_scope(settings: Settings) -> Scope:
+    """The scope of an ordinary call, to prepare what nearly every call will need."""
+    return Scope(endpoint=settings.endpoint_name, sensitivity=settings.sensitivity, method="POST", path=COMMON_PATH)
 
 
 def scanner_for_scan(settings: Settings) -> Scanner:

@@ -78,10 +78,12 @@ def prepare(settings: Settings) -> None:
 
 def workers(settings: Settings) -> list[Part]:
     """The proxy workers. All bind the same port; the kernel spreads connections over them."""
-    guarded = settings if not settings.demo else settings.model_copy(update={"app_url": demo_url(settings)})
-    named = guarded.model_copy(update={"app_server_name": settings.endpoint_name})
+    told = settings
+    if settings.demo:
+        known = {"app_server_name": settings.endpoint_name, "akto_proxy_host": settings.listen_host}
+        told = settings.model_copy(update={**known, "app_url": demo_url(settings)})
     grace = settings.drain_timeout + 5
-    return [Part(f"worker-{n}", worker.main, (named, n), True, grace) for n in range(settings.worker_count)]
+    return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
 
 
 def demo_port(settings: Settings) -> int:
@@ -98,7 +100,7 @@ def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
     """Start the parts, say where they are, and stay until told to stop."""
     supervisor = Supervisor(parts, Path(settings.policy_file) if settings.policy_file else None)
     supervisor.start()
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     host = "127.0.0.1" if settings.listen_host == "0.0.0.0" else settings.listen_host  # noqa: S104 - only to print it
     url = f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.akto_proxy_port}"
     console.print(f"[bold]Proxy[/]      {url}  ->  {settings.app_url or 'the built-in demonstration endpoint'}")

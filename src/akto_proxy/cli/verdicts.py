@@ -15,11 +15,8 @@ from akto_proxy.exchange.record import masked
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.model import Action, Direction
 from akto_proxy.policy.compile import Edit, Judgement
-from akto_proxy.policy.scope import Scope
 from akto_proxy.wire import body as wire_body
 from akto_proxy.wire.route import resolve
-
-_PATH = "/v1/chat/completions"
 
 
 class GuardJudge:
@@ -28,10 +25,8 @@ class GuardJudge:
     def __init__(self, settings: Settings) -> None:
         self._guard = build.guard(settings)
         self._replacer = Replacer(deployment_key(settings.data_path, "deployment.key"))
-        self._scope = Scope(
-            endpoint=settings.endpoint_name, sensitivity=settings.sensitivity, method="POST", path=_PATH
-        )
-        self._route = resolve("POST", _PATH)
+        self._scope = build.common_scope(settings)
+        self._route = resolve("POST", build.COMMON_PATH)
 
     def __call__(self, payload: str, direction: Direction) -> Verdict:
         """Decide about one payload."""
