@@ -10,7 +10,7 @@ from akto_proxy.store.face import TraceStore
 
 
 def open_traces(url: str, *, full_text: bool = False, timeout: float = 15.0) -> TraceStore:
-    """The trace store at `url`: `sqlite:///path/traces.db`, a bare path, or `clickhouse://user:password@host/database`.
+    """The trace store at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db`, a bare path, or `clickhouse://user:password@host/database`.
 
     Raises:
         ConfigError: the URL names no engine we know.
@@ -25,7 +25,8 @@ def open_traces(url: str, *, full_text: bool = False, timeout: float = 15.0) -> 
 
 
 def _path(url: str) -> Path:
-    rest = url.partition("://")[2] if "://" in url else url
+    # As SQLAlchemy reads it: three slashes and a relative path, four for an absolute one.
+    rest = url.partition("://")[2].removeprefix("/") if "://" in url else url
     if not rest or rest == "/":
         raise ConfigError("STORE_URL has no path: expected sqlite:////var/lib/akto-proxy/traces.db")
     return Path(rest)
