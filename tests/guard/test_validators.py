@@ -94,3 +94,13 @@ def test_no_check_raises_whatever_the_text(text: str) -> None:
 def test_luhn_accepts_exactly_one_check_digit(number: str) -> None:
     accepted = [d for d in "0123456789" if VALIDATORS["luhn"](number + d)]
     assert len(accepted) == 1 or set(number) | set(accepted) <= set(number[0])
+
+
+@pytest.mark.parametrize("text", ["AKIAIOSFODNN7EXAMPLE", "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH"])
+def test_an_example_of_a_vendors_exact_form_is_that_form(text: str) -> None:
+    assert VALIDATORS["not_placeholder"](text)
+
+
+@pytest.mark.parametrize("text", ["AKIAXXXXXXXXXXXXXXXX", "hf_<your-token>", "sk-0000000000000000"])
+def test_a_form_that_was_never_filled_in_is_none(text: str) -> None:
+    assert not VALIDATORS["not_placeholder"](text)

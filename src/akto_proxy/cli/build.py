@@ -77,11 +77,11 @@ def policy_set(chosen: Sequence[Policy]) -> PolicySet:
     return PolicySet(chosen, {rule.id: rule for rule in shipped_rules()})
 
 
-def engine(rules: Sequence[Rule], cache: Path | None) -> Engine:
+def engine(rules: Sequence[Rule], cache: Path | None, *, allow: frozenset[str] = frozenset()) -> Engine:
     """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time)."""
     path = cache / f"{fingerprint(rules)}.vectorscan" if cache else None
     kept = _bytes(path) if path else None
-    built = Engine(rules, database=kept)
+    built = Engine(rules, database=kept, allow=allow)
     if path is not None and kept is None:
         _keep(path, built.dump())
     return built
@@ -95,9 +95,15 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
     """
     rules = shipped_rules()
     compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
-    built = engine([*rules, TOKEN_RULE, *compiled.custom_rules], settings.data_path / "cache")
+    built = engine([*rules, TOKEN_RULE, *compiled.custom_rules], settings.data_path / "cache", allow=allowed(settings))
     built.stream(compiled.plan(common_scope(settings)).enabled_response)  # compiled now, not under the first stream
     return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
+
+
+def allowed(settings: Settings) -> frozenset[str]:
+    """Values that are never a finding: none, or the published examples if the operator lets them pass."""
+    lines = assets.read_text(f"{RULES}/allow.txt").splitlines() if settings.allow_examples else ()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def common_scope(settings: Settings) -> Scope:
@@ -107,7 +113,7 @@ def common_scope(settings: Settings) -> Scope:
 
 def scanner_for_scan(settings: Settings) -> Scanner:
     """Every shipped rule and detector, for `akto-proxy scan`."""
-    return Scanner(engine(shipped_rules(), settings.data_path / "cache"), detectors(None))
+    return Scanner(engine(shipped_rules(), settings.data_path / "cache", allow=allowed(settings)), detectors(None))
 
 
 def detectors(wanted: frozenset[str] | None) -> list[Detector]:

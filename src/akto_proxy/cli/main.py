@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from akto_proxy.cli import policy, scan, spool, traces
-from akto_proxy.cli.run import proxy, server, up
 from akto_proxy.cli.audit import app as audit_app
+from akto_proxy.cli.run import proxy, server, up
 from akto_proxy.errors import AktoProxyError, StorageError
 
 EXIT_FOUND = 1

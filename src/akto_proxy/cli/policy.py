@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -273,12 +274,20 @@ def exported(name: str) -> Iterator[Trace]:
     Raises:
         ConfigError: a line is no trace; the message names its number.
     """
-    for number, line in enumerate(text_of(name).splitlines(), 1):
-        if line.strip():
-            try:
-                yield trace_from_dict(orjson.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise ConfigError(f"{name}, line {number}: not a trace") from None
+    try:
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _trace(line, f"{name}, line {number}")
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _trace(line: bytes, where: str) -> Trace:
+    try:
+        return trace_from_dict(orjson.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(f"{where}: not a trace") from None
 
 
 def scanned(trace: Trace, guard: Guard) -> Scanned:

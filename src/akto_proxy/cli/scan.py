@@ -25,6 +25,8 @@ from akto_proxy.model import Finding, Role, Segment
 
 DETECTORS = ("injection", "jailbreak", "harm", "pii", "secrets")
 """The categories `--jsonl` reports one by one."""
+FLAGGED = 0.5
+"""The score from which a finding counts as a verdict; weaker ones are told as spans with their score."""
 MAX_LINE = 16 << 20
 
 
@@ -79,14 +81,14 @@ def verdict(ident: Any, findings: Sequence[Finding]) -> dict[str, Any]:
             best[finding.category] = max(best[finding.category], finding.score)
     return {
         "id": ident,
-        "flagged": any(best.values()),
+        "flagged": any(score >= FLAGGED for score in best.values()),
         "score": round(max(best.values()), 4),
         "spans": [
             {"start": f.start, "end": f.end, "type": f.entity, "score": round(f.score, 4)}
             for f in findings
             if f.category in ("pii", "secrets")
         ],
-        "detectors": {name: {"flagged": score > 0, "score": round(score, 4)} for name, score in best.items()},
+        "detectors": {name: {"flagged": score >= FLAGGED, "score": round(score, 4)} for name, score in best.items()},
     }
 
 

@@ -144,7 +144,10 @@ def _lines(items: Iterable[Summary]) -> None:
 
 
 def _table(items: Iterable[Summary]) -> Table:
-    table = Table("time (UTC)", "verdict", "status", "user", "model", "path", "ms", "rules", "id", box=None)
+    table = Table(box=None)
+    table.add_column("id", no_wrap=True, min_width=32)  # whole, so that it can be copied into `traces show`
+    for name in ("time (UTC)", "verdict", "", "user", "model", "ms", "rules"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for item in items:
         table.add_row(*_cells(item))
     return table
@@ -155,15 +158,14 @@ def _cells(item: Summary) -> tuple[str, ...]:
     colour = _COLOURS[item.verdict]
     rules = escape(",".join(item.rules[:3]) + ("..." if len(item.rules) > 3 else ""))
     return (
+        item.id,
         at,
         f"[{colour}]{item.verdict.label}[/]",
         str(item.status),
         escape(item.user or item.key[:8] or item.ip),
         escape(item.model),
-        escape(item.path),
         str(item.total_us // 1000),
         rules,
-        item.id,
     )
 
 

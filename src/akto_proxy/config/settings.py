@@ -34,6 +34,7 @@ class EndpointLabel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     paths: tuple[str, ...] = ("*",)
+    allow_examples: bool = Field(False, description="Let published example values (guard/rules/allow.txt) pass.")
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
 
 

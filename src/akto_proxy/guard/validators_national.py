@@ -39,9 +39,9 @@ def _weighted(text: str, weights: tuple[int, ...]) -> int:
 
 
 def us_ssn(text: str) -> bool:
-    """A social security number that could have been issued, and was not printed in an advertisement."""
+    """A social security number that could have been issued. Printed examples count: a proxy cannot know better."""
     number = digits(text)
-    if len(number) != 9 or number in {"078051120", "219099999", "123456789", "987654321"} or len(set(number)) < 2:
+    if len(number) != 9 or len(set(number)) < 2:
         return False
     return number[:3] not in {"000", "666"} and number[0] != "9" and number[3:5] != "00" and number[5:] != "0000"
 

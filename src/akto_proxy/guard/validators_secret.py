@@ -18,6 +18,8 @@ _STAND_IN = re.compile(
     r"|api[_-]?key|password)(?:$|[_-])|sample[_-]|test[_-]?(?:key|token|secret|pass)|0{8,}|12345678901234|abcdefghijkl",
     re.IGNORECASE,
 )
+# What fills a form without being a value of it.
+_FILLER = re.compile(r"<[^>]{0,60}>|x{6,}|\*{3,}|\.{3,}|…|#{4,}|_{4,}|-{6,}|your[_-]|0{12,}", re.IGNORECASE)
 # Whole values that refer to a value kept elsewhere, or are of a form that is never a secret.
 _REFERENCE = re.compile(
     r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}|\{.*\}|%[A-Za-z_]\w*%|%\(?\w*\)?[sd]|@[\w.]+@|<.*>|\[.*\]"
@@ -48,8 +50,11 @@ def entropy(text: str) -> float:
 
 
 def not_placeholder(text: str) -> bool:
-    """A published token form that is filled with something: not `xxxx`, `EXAMPLE`, `<your-key>`."""
-    if _STAND_IN.search(text):
+    """A published token form that is filled with something: not `xxxx`, `<your-key>`, one character repeated.
+
+    A word such as EXAMPLE inside does not excuse it: who sends a key of a vendor's exact form, sends a key.
+    """
+    if _FILLER.search(text):
         return False
     return len(text) < 12 or len(set(text)) >= 6
 
