@@ -1,26 +1,43 @@
+"""The demonstration endpoint on a real socket."""
+
 import asyncio
 
 import httpx
+import pytest
 
-from akto_proxy.demo.server import start
-
-
-async def test_it_answers_and_streams_over_a_real_socket():
-    async with await start("127.0.0.1", 0, pause=0.0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            whole = await client.post("/generate", json={"inputs": "hi"})
-            assert whole.json()["generated_text"].endswith("hi")
-            body = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
-            async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
-                lines = [line async for line in answer.aiter_lines() if line]
-            assert lines[-1] == "data: [DONE]"
-            assert (await client.get("/nothing")).status_code == 404
+from akto_proxy.demo.server import MAX_BODY, start_demo
 
 
-async def test_what_is_not_http_only_loses_its_connection():
-    async with await start("127.0.0.1", 0) as server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        writer.write(b"nonsense\r\n\r\n")
-        assert await reader.read() == b""
-        writer.close()
+@pytest.fixture
+async def demo():
+    server = await start_demo("127.0.0.1", 0, interval=0.001)
+    port = server.sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+    server.close()
+
+
+async def test_plain_and_streamed_answers_on_one_connection(demo):
+    for _ in range(2):
+        answer = await demo.post("/generate", json={"inputs": "hi"})
+        assert answer.json() == {"generated_text": "[demonstration] You said: hi"}
+        assert answer.headers["x-compute-type"] == "demonstration"
+        streamed = await demo.post("/generate_stream", json={"inputs": "hi"})
+        assert streamed.headers["content-type"] == "text/event-stream"
+        assert streamed.text.count("data: ") == 4
+    assert (await demo.head("/health")).status_code == 200
+
+
+async def test_limits_and_rubbish(demo):
+    assert (await demo.post("/generate", content=b"x" * (MAX_BODY + 1))).status_code == 413
+    reader, writer = await asyncio.open_connection("127.0.0.1", demo.base_url.port)
+    writer.write(b"rubbish\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_a_stream_stops_when_its_caller_leaves(demo):
+    async with demo.stream("POST", "/generate_stream", json={"inputs": "word " * 5000}) as answer:
+        async for _ in answer.aiter_lines():
+            break
+    assert (await demo.get("/health")).status_code == 200

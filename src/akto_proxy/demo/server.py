@@ -1,72 +1,134 @@
-"""The demonstration endpoint's process: plain HTTP/1.1 on loopback, one piece of a stream every few milliseconds."""
+"""The demonstration endpoint on a socket: asyncio and httptools, one small protocol, loopback by default.
+
+It stands in for a model server so that a newcomer sees the proxy work with nothing else installed. Not for the
+network: it has no limits but a body size, and no credentials.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import signal
 from http import HTTPStatus
+from typing import cast
 
-from akto_proxy.demo.shapes import Reply, reply
+import httptools
+import uvloop
 
-MAX_BODY = 16 << 20
-PAUSE = 0.01
-"""Seconds between two events, so that a person sees a stream as one."""
+from akto_proxy.demo.routes import Reply, respond
+
+MAX_BODY = 2_000_000
+INTERVAL = 0.02
+"""Seconds between the words of a stream: slow enough to be seen."""
+
+
+class DemoConnection(asyncio.Protocol):
+    """One caller. Requests are answered in turn; a stream stops when its caller leaves."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._target = b""
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the loop."""
+        self._transport = None
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._send(Reply(400, b'{"error":"malformed request"}'), keep=False)
+
+    # -- httptools
+
+    def on_message_begin(self) -> None:
+        """Called by the parser."""
+        self._target = b""
+        self._body = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Called by the parser."""
+        self._target += url
+
+    def on_body(self, data: bytes) -> None:
+        """Called by the parser."""
+        self._size += len(data)
+        if self._size <= MAX_BODY:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser."""
+        keep = self._parser.should_keep_alive()
+        method = self._parser.get_method().decode("ascii")
+        if self._size > MAX_BODY:
+            self._send(Reply(413, b'{"error":"length limit exceeded"}'), keep=False)
+            return
+        path = self._target.partition(b"?")[0].decode("latin-1")
+        reply = respond(method, path, b"".join(self._body))
+        if not reply.events:
+            self._send(reply, keep=keep, head_only=method == "HEAD")
+        elif self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._stream(reply, keep=keep))
+        else:  # a caller that does not wait for the end of a stream
+            self._send(Reply(429, b'{"error":"one stream at a time"}'), keep=False)
+
+    def _send(self, reply: Reply, *, keep: bool, head_only: bool = False) -> None:
+        framing = f"Content-Length: {len(reply.body)}"
+        self._write(_head(reply, framing, keep=keep) + (b"" if head_only else reply.body))
+        if not keep and self._transport is not None:
+            self._transport.close()
+
+    async def _stream(self, reply: Reply, *, keep: bool) -> None:
+        self._write(_head(reply, "Transfer-Encoding: chunked", keep=keep))
+        for event in reply.events:
+            self._write(b"%x\r\n%b\r\n" % (len(event), event))
+            await asyncio.sleep(self._interval)
+        self._write(b"0\r\n\r\n")
+        if not keep and self._transport is not None:
+            self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _head(reply: Reply, framing: str, *, keep: bool) -> bytes:
+    phrase = HTTPStatus(reply.status).phrase
+    end = "" if keep else "Connection: close\r\n"
+    return (
+        f"HTTP/1.1 {reply.status} {phrase}\r\nContent-Type: {reply.content_type}\r\n"
+        f"X-Compute-Type: demonstration\r\n{framing}\r\n{end}\r\n"
+    ).encode("ascii")
+
+
+async def start_demo(host: str, port: int, *, interval: float = INTERVAL) -> asyncio.Server:
+    """Listen; the server returned is serving already."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: DemoConnection(interval), host, port)
 
 
 def serve_demo(host: str, port: int) -> None:
-    """Run until the process is stopped."""
-    asyncio.run(_forever(host, port))
+    """Serve in this process until SIGTERM or SIGINT."""
+    uvloop.run(_serve(host, port))
 
 
-async def start(host: str, port: int, pause: float = PAUSE) -> asyncio.Server:
-    """Listen; port 0 takes a free one."""
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await _exchange(reader, writer, pause):
-                pass
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-            pass  # a client that left or does not speak HTTP is of no interest here
-        finally:
-            writer.close()
-
-    return await asyncio.start_server(client, host, port)
-
-
-async def _forever(host: str, port: int) -> None:
-    async with await start(host, port) as server:
-        await server.serve_forever()
-
-
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> bool:
-    """One request and its answer; whether the connection stays."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    method, target, _ = head[0].split(" ", 2)
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-    size = int(headers.get("content-length", "0"))
-    if size > MAX_BODY:
-        return False
-    data = await reader.readexactly(size)
-    answer = reply(method, target.partition("?")[0], data)
-    if answer.events:
-        await _send_events(writer, answer, pause)
-    else:
-        await _send_whole(writer, answer, method)
-    return headers.get("connection", "").lower() != "close"
-
-
-async def _send_whole(writer: asyncio.StreamWriter, answer: Reply, method: str) -> None:
-    body = json.dumps(answer.tree, ensure_ascii=False).encode()
-    head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + (b"" if method == "HEAD" else body))
-    await writer.drain()
-
-
-async def _send_events(writer: asyncio.StreamWriter, answer: Reply, pause: float) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for event in answer.events:
-        writer.write(b"%x\r\n%b\r\n" % (len(event), event))
-        await writer.drain()
-        await asyncio.sleep(pause)
-    writer.write(b"0\r\n\r\n")
-    await writer.drain()
+async def _serve(host: str, port: int) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, ended.set)
+    server = await start_demo(host, port)
+    await ended.wait()
+    server.close()
