@@ -82,6 +82,12 @@ def test_a_detector_that_was_installed_can_be_named(known, policy):
     assert made.plan(Scope()).enabled_request == {"guest", "guest-word"}
 
 
+def test_a_rule_whose_detector_is_not_loaded_is_told(known, policy):
+    made = PolicySet([policy(rules=[{"detect": "email"}, {"detect": "jailbreak", "id": "jail"}])], known)
+    assert made.unserved([]) == ["p, jail: jailbreak not loaded"]
+    assert made.unserved(["jailbreak"]) == []
+
+
 def test_a_sampled_policy_is_drawn_by_ticket(known, policy):
     made = PolicySet([policy(sample=0.1, rules=[{"detect": "email", "action": "alert"}])], known)
     assert made.plan(Scope(), 0.05).policies

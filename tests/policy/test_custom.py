@@ -46,8 +46,30 @@ def test_a_canary_is_exact(found):
     assert found({"canary": ["zx-81-canary"]}, "ZX-81-CANARY zx-81-canary") == ["zx-81-canary"]
 
 
-def test_links_are_found_with_and_without_scheme(found):
-    assert found({"links": {"deny": ["evil.com"]}}, "see https://a.evil.com/x?y=1 or evil.com.") == [
-        "https://a.evil.com/x?y=1",
-        "evil.com",
+def test_denied_links_are_found_with_and_without_scheme(found):
+    rule = {"links": {"deny": ["evil.com"]}}
+    text = "see https://a.evil.com/x?y=1, evil.com. or //user@b.evil.com:80/z"
+    assert found(rule, text) == ["https://a.evil.com/x?y=1,", "evil.com", "//user@b.evil.com:80/z"]
+    assert found(rule, "https://good.com@evil.com/") == ["https://good.com@evil.com/"]
+
+
+def test_look_alike_hosts_are_shown_whole_to_the_judging(found):
+    rule = {"links": {"deny": ["evil.com"]}}
+    assert found(rule, "notevil.com my-evil.com evil.com.good.org") == [
+        "notevil.com",
+        "my-evil.com",
+        "evil.com.good.org",
     ]
+
+
+def test_every_link_is_found_where_only_some_hosts_are_allowed(found):
+    rule = {"links": {"allow": ["good.org"]}}
+    assert found(rule, "https://good.org/a http://x.net") == ["https://good.org/a", "http://x.net"]
+
+
+def test_rules_of_two_policies_do_not_push_each_other_out(known, policy):
+    one = policy(name="one", rules=[{"links": {"deny": ["evil.com"]}}, {"canary": ["zx-81-canary"]}])
+    two = policy(name="two", rules=[{"links": {"allow": ["good.org"]}}, {"words": ["canary"]}])
+    made = PolicySet([one, two], known)
+    hits = Engine(made.custom_rules).scan("https://evil.com/ zx-81-canary")
+    assert sorted(hit.rule for hit in hits) == [f"custom:{name}:{n}" for name in ("one", "two") for n in (0, 1)]

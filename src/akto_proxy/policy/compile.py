@@ -94,6 +94,16 @@ class PolicySet:
         """The detection rules and detectors whose findings this clause takes."""
         return self._ids[item.index]
 
+    def unserved(self, loaded: Iterable[str]) -> list[str]:
+        """The rules that name a detector which is not among the `loaded`: they would find nothing, so say it aloud."""
+        there = {ENGINE, *loaded}
+        lines = []
+        for item in self.clauses():
+            names = {detector_of(self.known[one]) for one in self._ids[item.index] if one in self.known}
+            if missing := sorted(names - there):
+                lines.append(f"{item.policy.name}, {item.name}: {', '.join(missing)} not loaded")
+        return lines
+
     def clauses(self) -> Iterable[Clause]:
         """Every clause of every policy in force."""
         return (item for items in self._clauses for item in items)

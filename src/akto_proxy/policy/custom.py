@@ -14,9 +14,9 @@ from akto_proxy.policy.rules import CanaryRule, LinksRule, RegexRule, RuleBase, 
 from akto_proxy.policy.schema import Policy
 
 PATTERN_LENGTH = 600  # characters of one alternation: the engine writes each as up to 21, and vectorscan takes 16,000
-MAX_TAIL = 500  # characters of a link after its host; what follows is not part of the span
 
 _LINK = r"(?i)(?:https?|wss?|ftp)://[^\s\"'<>\\)\]}]{1,600}"
+_TAIL = r"(?:[:/?#][^\s\"'<>\\)\]}]{0,500})?"  # what of a link follows its host; a longer rest is not part of the span
 
 
 def rules_of(policy: Policy, number: int, first: int) -> list[Rule]:
@@ -51,16 +51,14 @@ def _made(name: str, pattern: str, rule: RuleBase, controls: tuple[str, ...]) ->
 
 
 def _kind(rule: RuleBase) -> tuple[str, str, float]:
-    """Category, entity and score."""
+    """Category, entity and score. All are `custom`: findings of that category never compete with each other."""
     match rule:
         case RegexRule():
             return "custom", rule.entity, rule.score
         case WordsRule() | TopicRule():
             return "custom", rule.entity, 1.0
-        case CanaryRule():
-            return "leak", rule.entity, 1.0
-        case LinksRule():
-            return "url", rule.entity, 1.0
+        case CanaryRule() | LinksRule():
+            return "custom", rule.entity, 1.0
     raise TypeError(type(rule).__name__)
 
 
@@ -76,7 +74,8 @@ def _patterns(rule: RuleBase) -> Iterable[str]:
         case CanaryRule():
             return _alternations([quote(word) for word in dict.fromkeys(rule.canary)], fold=False)
         case LinksRule():
-            return [_LINK, *_denied(rule)]
+            any_link = bool(rule.links.allow) or any(map(_globbed, rule.links.deny))
+            return [*([_LINK] if any_link else ()), *_denied(rule)]
     return []
 
 
@@ -109,7 +108,16 @@ def _spaced(phrase: str) -> str:
 
 
 def _denied(rule: LinksRule) -> list[str]:
-    """Denied hosts are found without `https://` too: a caller's browser completes them."""
-    hosts = [quote(host.rstrip(".")) for host in dict.fromkeys(rule.links.deny) if "*" not in host and "?" not in host]
-    tail = rf"(?:[:/?#][^\s\"'<>\\)\]}}]{{0,{MAX_TAIL}}})?"
-    return [rf"(?i)\b(?:[a-z0-9-]{{1,63}}\.){{0,6}}(?:{'|'.join(hosts)})\b{tail}"] if hosts else []
+    """Denied hosts are found without `https://` too: a caller's browser completes them.
+
+    The pattern takes the whole host around a denied name, so that the judging sees `evil.com.good.org` as it is.
+    """
+    hosts = [quote(host.rstrip(".")) for host in dict.fromkeys(rule.links.deny) if not _globbed(host)]
+    scheme = r"(?:(?:(?:https?|wss?|ftp):)?//(?:[^\s/@\"'<>]{1,100}@)?)?"
+    after = r"(?:[a-z0-9.\-]{0,252}[a-z0-9\-])?"
+    body = rf"{scheme}[a-z0-9.\-]{{0,253}}(?:{'|'.join(hosts)}){after}{_TAIL}"
+    return [rf"(?i)(?:^|[^a-z0-9.\-@])(?P<v>{body})"] if hosts else []
+
+
+def _globbed(host: str) -> bool:
+    return "*" in host or "?" in host

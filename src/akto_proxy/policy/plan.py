@@ -50,6 +50,8 @@ class Plan:
         self._named = frozenset().union(*ids.values()) if ids else frozenset()
         self._memo: dict[tuple[str, str, str], tuple[Clause, ...]] = {}
         self._checks = tuple(item for item in clauses if isinstance(item.rule, LimitRule | ToolsRule))
+        self.whole_calls = any(_reads_arguments(item) for item in clauses)
+        """Whether a streamed tool call must be judged whole, name and arguments together, before it goes on."""
         self.checks_bodies = bool(self._checks)
         """Whether `judge` has something to say about a body in which nothing was found."""
 
@@ -219,6 +221,12 @@ def _externals(clauses: Iterable[Clause], direction: Direction) -> tuple[Externa
         ExternalCheck(external_id(item.policy, item.name), item.rule.entity, item.roles, item.rule.external)
         for item in clauses
         if isinstance(item.rule, ExternalRule) and direction in item.directions
+    )
+
+
+def _reads_arguments(item: Clause) -> bool:
+    return (
+        isinstance(item.rule, ToolsRule) and bool(item.rule.tools.arguments) and Direction.RESPONSE in item.directions
     )
 
 
