@@ -68,8 +68,8 @@ def trace_of() -> Callable[..., Trace]:
     return make_trace
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TraceStore]:
-    made = SqliteStore(tmp_path / "traces.db")
+@pytest.fixture(params=["sqlite", "sqlite-full-text"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TraceStore]:
+    made = SqliteStore(tmp_path / "traces.db", full_text=request.param == "sqlite-full-text")
     yield made
     made.close()
