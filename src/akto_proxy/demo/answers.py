@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 from typing import Any
 
@@ -30,11 +31,8 @@ def say(prompt: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The answer as a model would stream it: a word at a time, its space in front. Joined, they are the text."""
-    out: list[str] = []
-    for word in text.split(" "):
-        out.append(f" {word}" if out else word)
-    return out
+    """The answer in pieces as small as a model's, so that what must be found is cut in two. Joined, they are the text."""
+    return re.findall(r"\s*\S{1,4}|\s+", text)
 
 
 def prompt_of(body: dict[str, Any]) -> str:

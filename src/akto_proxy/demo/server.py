@@ -17,8 +17,8 @@ import uvloop
 from akto_proxy.demo.routes import Reply, respond
 
 MAX_BODY = 2_000_000
-INTERVAL = 0.02
-"""Seconds between the words of a stream: slow enough to be seen."""
+INTERVAL = 0.01
+"""Seconds between the pieces of a stream: slow enough to be seen."""
 
 
 class DemoConnection(asyncio.Protocol):
