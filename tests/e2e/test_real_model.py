@@ -36,6 +36,16 @@ SECRET_ANSWERS = {
     "card": ["4111 1111 1111 1111"],
     "ssn": ["219-09-9999"],
 }
+WAYS = [
+    "hub",
+    "hub stream",
+    "hub async",
+    "openai",
+    "openai stream",
+    "openai responses",
+    "openai responses stream",
+    "langchain",
+]
 JAPANESE = "こんにちは、世界！🌍✨"
 
 
@@ -105,7 +115,6 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
     from openai import OpenAI
 
     hub = InferenceClient(base_url=url, token="hf_" + "x" * 34)
-    later = AsyncInferenceClient(base_url=url, token="hf_" + "x" * 34)
     openai = OpenAI(base_url=url + "/v1", api_key="hf_" + "x" * 34, max_retries=0)
 
     def asked(question: str) -> list[dict[str, str]]:
@@ -114,6 +123,10 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
     def hub_stream(question: str) -> str:
         chunks = hub.chat_completion(asked(question), stream=True, max_tokens=64)
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+    def openai_whole(question: str) -> str:
+        answer = openai.chat.completions.create(model="tiny-llama", messages=asked(question), max_tokens=64)
+        return str(answer.choices[0].message.content)
 
     def openai_stream(question: str) -> str:
         chunks = openai.chat.completions.create(
@@ -131,17 +144,14 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
         return str(ChatOpenAI(base_url=url + "/v1", api_key="x", model="tiny-llama").invoke(question).content)
 
     async def hub_async(question: str) -> str:
-        return str((await later.chat_completion(asked(question), max_tokens=64)).choices[0].message.content)
+        client = AsyncInferenceClient(base_url=url, token="hf_" + "x" * 34)  # it belongs to one event loop
+        return str((await client.chat_completion(asked(question), max_tokens=64)).choices[0].message.content)
 
     return {
         "hub": lambda q: str(hub.chat_completion(asked(q), max_tokens=64).choices[0].message.content),
         "hub stream": hub_stream,
         "hub async": lambda q: asyncio.run(hub_async(q)),
-        "openai": lambda q: str(
-            openai.chat.completions.create(model="tiny-llama", messages=asked(q), max_tokens=64)
-            .choices[0]
-            .message.content
-        ),
+        "openai": openai_whole,
         "openai stream": openai_stream,
         "openai responses": lambda q: (
             openai.responses.create(model="tiny-llama", input=q, max_output_tokens=64).output_text
@@ -151,19 +161,7 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
     }
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "hub",
-        "hub stream",
-        "hub async",
-        "openai",
-        "openai stream",
-        "openai responses",
-        "openai responses stream",
-        "langchain",
-    ],
-)
+@pytest.mark.parametrize("way", WAYS)
 def test_no_protected_text_reaches_a_client_and_clean_text_does(product: Any, way: str):
     ask = ways(product.proxy)[way]
     for question, values in SECRET_ANSWERS.items():

@@ -34,7 +34,6 @@ class EndpointLabel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     paths: tuple[str, ...] = ("*",)
-    allow_examples: bool = Field(False, description="Let published example values (guard/rules/allow.txt) pass.")
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
 
 
@@ -84,6 +83,7 @@ class Settings(BaseSettings):
 
     policy_file: str = Field("", description="YAML policy file. Empty: the default policy.")
     packs: Listed = Field((), description="Policy packs switched on beside the policy file.")
+    allow_examples: bool = Field(False, description="Let published example values (guard/rules/allow.txt) pass.")
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = Field(
         "internal", description="Sensitivity of the endpoint where no label says else."
     )
