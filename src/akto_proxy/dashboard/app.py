@@ -15,19 +15,31 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from akto_proxy.dashboard.api import v1
 from akto_proxy.dashboard.house import House, Options, house
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Notifier
 from akto_proxy.dashboard.replays import Replays
-from akto_proxy.dashboard.roles import role_named
+from akto_proxy.dashboard.roles import Role, role_named
 from akto_proxy.dashboard.sessions import Sessions
 from akto_proxy.dashboard.setup import Setup
 from akto_proxy.dashboard.shield import Shield
 from akto_proxy.dashboard.sso import Provider, Sso
 from akto_proxy.dashboard.statics import Statics
 from akto_proxy.dashboard.throttle import Throttle
-from akto_proxy.dashboard.views import activity, door, overview, policies, traces
+from akto_proxy.dashboard.views import (
+    activity,
+    door,
+    incidents,
+    overview,
+    policies,
+    profiles,
+    reference,
+    reports,
+    settings,
+    traces,
+)
 from akto_proxy.dashboard.web import (
     BadInputError,
     Me,
@@ -43,6 +55,7 @@ from akto_proxy.dashboard.web import (
 )
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.errors import AktoProxyError, ConfigError
+from akto_proxy.model import IncidentState
 from akto_proxy.store.control import ControlStore
 from akto_proxy.store.face import TraceStore
 
@@ -59,6 +72,7 @@ def create_app(
     workshop: Workshop,
     notifier: Notifier | None = None,
     provider: Provider | None = None,
+    unseal: Callable[[str], bytes] | None = None,
     hasher: PasswordHasher | None = None,
 ) -> FastAPI:
     """The app. `app.state.house.setup.path` is the one-time path to print at the first start (empty after it).
@@ -72,7 +86,7 @@ def create_app(
     app.state.house = House(
         traces=traces,
         control=control,
-        pages=Pages(statics, clock),
+        pages=Pages(statics, clock, lambda: len(control.incidents((IncidentState.OPEN,)))),
         sessions=Sessions(clock, randomness),
         passwords=Passwords(hasher),
         throttle=Throttle(clock),
@@ -83,6 +97,7 @@ def create_app(
         workshop=workshop,
         replays=Replays(traces, workshop, randomness),
         notifier=notifier,
+        unseal=unseal,
         sso=Sso(provider, clock) if provider else None,
     )
     app.state.identify = identify
@@ -96,18 +111,29 @@ def create_app(
     return app
 
 
-_AREAS = (door.AREA, overview.AREA, traces.AREA, activity.AREA, policies.AREA)
+_PAGES = (door, overview, traces, activity, policies, incidents, profiles, reports, settings, reference)
+_AREAS = (*(module.AREA for module in _PAGES), *v1.AREAS)
 
 
 def identify(request: Request) -> Me | None:
-    """Who asks, by the session cookie. Any doubt is nobody."""
+    """Who asks: by bearer token on the JSON API, else by the session cookie. Any doubt is nobody."""
     parts = house(request)
-    token = request.cookies.get(COOKIE, "")
-    session = parts.sessions.find(token) if token else None
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and is_api(request):
+        return _by_token(parts, secret.strip())
+    cookie = request.cookies.get(COOKIE, "")
+    session = parts.sessions.find(cookie) if cookie else None
     person = parts.control.person(session.user) if session else None
     if session is None or person is None or person.disabled:
         return None
     return session_me(session, role_named(person.role))
+
+
+def _by_token(parts: House, secret: str) -> Me | None:
+    token = parts.control.token(secret, parts.clock())
+    if token is None or token.scope not in {role.label for role in Role}:
+        return None
+    return Me(f"token:{token.name}", role_named(token.scope), token=token.id)
 
 
 def _errors(app: FastAPI) -> None:

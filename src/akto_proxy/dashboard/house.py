@@ -54,12 +54,13 @@ class House:
     workshop: Workshop
     replays: Replays
     notifier: Notifier | None = None
+    unseal: Callable[[str], bytes] | None = None
     sso: Sso | None = None
 
     def note(self, request: Request, action: str, subject: str = "", detail: str = "") -> None:
         """Write to the audit log who did this."""
         who: Me | None = me(request)
-        actor = (f"token:{who.token}" if who.token else who.name) if who else ""
+        actor = who.name if who else ""
         self.control.note(AuditNote(self.clock(), actor, action, subject, detail, peer(request)))
 
 

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from akto_proxy.dashboard import formats
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.statics import Statics
+from akto_proxy.dashboard.web import from_htmx
 from akto_proxy.dashboard.words import all_words
 
 SAID = {
@@ -36,7 +37,7 @@ SAID = {
 class Pages:
     """Renders templates."""
 
-    def __init__(self, statics: Statics, clock: Callable[[], float]) -> None:
+    def __init__(self, statics: Statics, clock: Callable[[], float], badge: Callable[[], int] = lambda: 0) -> None:
         env = Environment(
             loader=PackageLoader("akto_proxy.dashboard"),
             autoescape=True,
@@ -60,6 +61,7 @@ class Pages:
         )
         env.globals.update(asset=statics.url, words=all_words(), needs=Need)
         self._env = env
+        self._badge = badge
 
     def text(self, name: str, values: Mapping[str, Any]) -> str:
         """A template with values, as text."""
@@ -78,7 +80,7 @@ class Pages:
             "section": "",
             "charts": False,
             "still": False,
-            "open_incidents": 0,
+            "open_incidents": self._badge() if who and not from_htmx(request) else 0,
             "title": "",
         }
         return HTMLResponse(self.text(name, {**common, **values}), status_code=status)

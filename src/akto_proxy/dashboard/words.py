@@ -20,9 +20,19 @@ NAV: tuple[dict[str, Any], ...] = (
         "label": "Decide",
         "items": (
             _item("activity", "Guardrail activity", "/activity", "activity"),
+            _item("incidents", "Incidents", "/incidents", "incidents"),
             _item("policies", "Policies", "/policies", "policies"),
         ),
     },
+    {
+        "label": "Know",
+        "items": (
+            _item("endpoints", "Endpoints", "/endpoints", "endpoints"),
+            _item("callers", "Callers", "/callers", "callers"),
+            _item("reports", "Reports", "/reports", "reports"),
+        ),
+    },
+    {"label": "Run", "items": (_item("settings", "Settings", "/settings/people", "settings", Need.ADMIN),)},
 )
 
 VERDICT = {"allow": "Allowed", "alert": "Alerted", "redact": "Redacted", "block": "Blocked"}

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from akto_proxy.dashboard.conditions import RANGES
 from akto_proxy.dashboard.house import House, house, in_force
+from akto_proxy.dashboard.replays import Job
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.versions import save
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto, me
@@ -200,7 +201,7 @@ def history(request: Request) -> Response:
 def one_version(request: Request, number: int) -> Response:
     """One version against the one in force, or against the one before it."""
     parts = house(request)
-    version = _version(parts, number)
+    version = find_version(parts, number)
     against = request.query_params.get("against", "before")
     other = parts.control.active() if against == "active" else parts.control.version(number - 1)
     old = other.text if other else parts.workshop.default
@@ -216,7 +217,12 @@ def one_version(request: Request, number: int) -> Response:
     return parts.pages.answer(request, "policy_version.html", values)
 
 
-def _version(parts: House, number: int) -> Version:
+def find_version(parts: House, number: int) -> Version:
+    """A version by number.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     version = parts.control.version(number)
     if version is None:
         raise NotFoundError("There is no such version.")
@@ -240,22 +246,31 @@ def text_diff(old: str, new: str) -> list[tuple[str, str]]:
 @AREA.post("/policies/history/{number}/restore", Need.CHANGE_POLICY)
 def restore(request: Request, number: int) -> Response:
     """Put an earlier text in force again, as a new version."""
-    version = save(request, _version(house(request), number).text, f"Back to version {number}")
+    version = save(request, find_version(house(request), number).text, f"Back to version {number}")
     return goto("/policies/history?said=" + ("proposed" if version.state == "proposed" else "rolled-back"), request)
 
 
 @AREA.post("/policies/history/{number}/approve", Need.CHANGE_POLICY)
 def approve(request: Request, number: int) -> Response:
     """The second person's yes to a proposed version."""
+    approved(request, number)
+    return goto("/policies?said=saved", request)
+
+
+def approved(request: Request, number: int) -> Version:
+    """Put a proposed version in force.
+
+    Raises:
+        BadInputError: it waits for nobody, or for somebody else.
+    """
     parts = house(request)
-    version = _version(parts, number)
+    version = find_version(parts, number)
     if version.state != "proposed":
         raise BadInputError("This version waits for nobody.")
     if version.author == me(request).name:
         raise BadInputError("Somebody else must approve what you proposed.")
-    parts.control.approve(number, by=me(request).name, at=parts.clock())
     parts.note(request, "policy.approve", f"version {number}", f"proposed by {version.author}")
-    return goto("/policies?said=saved", request)
+    return parts.control.approve(number, by=me(request).name, at=parts.clock())
 
 
 @AREA.get("/policies/playground", Need.READ)
@@ -331,15 +346,25 @@ def start_replay(request: Request, text: Text = "", since: Short = "24h", commen
 def replay_job(request: Request, job_id: str) -> Response:
     """A replay: its progress (asked by the page each second), or its result."""
     parts = house(request)
-    job = parts.replays.find(job_id)
-    if job is None:
-        raise NotFoundError("This replay is not kept (any more): results live until the server restarts.")
+    job = find_job(parts, job_id)
     values = {"title": "Replay", **_tabs("replay"), "job": job, "moves": moves_of(job)}
     part = request.headers.get("hx-request") == "true"
     return parts.pages.answer(request, "replay_state.html" if part else "replay_job.html", values)
 
 
-def moves_of(job: Any) -> list[dict[str, Any]]:
+def find_job(parts: House, job_id: str) -> Job:
+    """A replay by id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    job = parts.replays.find(job_id)
+    if job is None:
+        raise NotFoundError("This replay is not kept (any more): results live until the server restarts.")
+    return job
+
+
+def moves_of(job: Job) -> list[dict[str, Any]]:
     """How verdicts move, the most frequent first."""
     if job.report is None:
         return []
@@ -368,8 +393,6 @@ def stop_replay(request: Request, job_id: str) -> Response:
 @AREA.post("/policies/replay/{job_id}/adopt", Need.CHANGE_POLICY)
 def adopt(request: Request, job_id: str) -> Response:
     """Put the replayed text in force."""
-    job = house(request).replays.find(job_id)
-    if job is None:
-        raise NotFoundError("This replay is not kept (any more).")
+    job = find_job(house(request), job_id)
     version = save(request, job.text, f"After a replay over {job.done} calls")
     return goto("/policies?said=" + ("proposed" if version.state == "proposed" else "saved"), request)

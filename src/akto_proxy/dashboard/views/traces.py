@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
 
+from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -13,8 +15,9 @@ from akto_proxy.dashboard.conditions import Conditions, conditions
 from akto_proxy.dashboard.detail import detail
 from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
-from akto_proxy.dashboard.web import Area, NotFoundError, from_htmx
-from akto_proxy.model import Trace
+from akto_proxy.dashboard.web import Area, NotFoundError, from_htmx, goto, me
+from akto_proxy.model import Message, Trace
+from akto_proxy.store.control import View
 from akto_proxy.store.face import By, Filter, Summary
 
 AREA = Area()
@@ -39,6 +42,7 @@ def trace_list(request: Request) -> Response:
         "choices": _choices(parts, asked),
         "total": parts.traces.count(asked.where) if asked.where.only_time else None,
         "live": parts.traces.after().cursor,
+        "views": parts.control.views(me(request).name),
     }
     return parts.pages.answer(request, "traces.html", values)
 
@@ -50,6 +54,29 @@ def _choices(parts: House, asked: Conditions) -> dict[str, list[str]]:
         chosen = asked.asked.get(by.value, "")
         found[by.value] = names if not chosen or chosen in names else [chosen, *names]
     return found
+
+
+@AREA.post("/traces/views", Need.ACCOUNT)
+def save_view(
+    request: Request,
+    name: Annotated[str, Form(max_length=80)],
+    query: Annotated[str, Form(max_length=2000)],
+    shared: Annotated[str, Form(max_length=5)] = "",
+) -> Response:
+    """Keep a filtered list under a name."""
+    parts = house(request)
+    kept = conditions(dict(parse_qsl(query.lstrip("?"))), parts.clock()).asked
+    view = View(parts.randomness(8).hex(), me(request).name, name.strip() or "unnamed", urlencode(kept), bool(shared))
+    parts.control.keep_view(view)
+    parts.note(request, "view.save", view.name)
+    return goto(f"/traces?{view.query}", request)
+
+
+@AREA.post("/traces/views/remove", Need.ACCOUNT)
+def remove_view(request: Request, id: Annotated[str, Form(max_length=64)]) -> Response:  # noqa: A002
+    """Forget one's own view."""
+    house(request).control.remove_view(id, me(request).name)
+    return goto("/traces?said=removed", request)
 
 
 @AREA.get("/traces/live", Need.READ)
@@ -107,17 +134,51 @@ def one(request: Request, trace_id: str) -> Response:
     trace = find(parts, trace_id)
     asked = conditions(request.query_params, parts.clock(), default="all")
     older, newer = neighbours(parts, trace, asked.where)
-    values = {
+    around = {"older": older, "newer": newer, "keep": asked.asked, "unmasked": False}
+    return parts.pages.answer(request, "trace.html", {**_trace(parts, trace), **around})
+
+
+def _trace(parts: House, trace: Trace) -> dict[str, Any]:
+    return {
         "title": f"Trace {trace.id[:12]}",
         "section": "traces",
         "trace": trace,
         "shown": detail(trace, parts.options.proxy_url),
-        "older": older,
-        "newer": newer,
-        "keep": asked.asked,
         "in_session": parts.traces.count(Filter(session=trace.caller.session)) if trace.caller.session else 0,
+        "sealed": "sealed" in (trace.request.encoding, trace.response.encoding),
+        "events": [f"{trace.id}:{number}" for number in range(len(trace.decisions))],
     }
-    return parts.pages.answer(request, "trace.html", values)
+
+
+@AREA.post("/traces/{trace_id}/unmask", Need.UNMASK)
+def unmask(request: Request, trace_id: str) -> Response:
+    """One trace with its sealed texts opened (`CAPTURE=full`). Each such view is in the audit log, by trace id."""
+    parts = house(request)
+    trace = opened(parts, find(parts, trace_id))
+    parts.note(request, "trace.unmask", trace.id)
+    around = {"older": "", "newer": "", "keep": {}, "unmasked": True}
+    return parts.pages.answer(request, "trace.html", {**_trace(parts, trace), **around})
+
+
+def opened(parts: House, trace: Trace) -> Trace:
+    """The trace with sealed texts opened.
+
+    Raises:
+        NotFoundError: nothing is sealed, or the key is not here.
+    """
+    if parts.unseal is None or "sealed" not in (trace.request.encoding, trace.response.encoding):
+        raise NotFoundError("This trace was kept masked; nobody can unmask it.")
+    return replace(trace, request=_open(parts, trace.request), response=_open(parts, trace.response))
+
+
+def _open(parts: House, message: Message) -> Message:
+    if message.encoding != "sealed" or parts.unseal is None:
+        return message
+    try:
+        data = parts.unseal(message.body)
+    except ValueError:
+        raise NotFoundError("The key that sealed this text is not among those of this server.") from None
+    return replace(message, body=data.decode("utf-8", "replace"), encoding="text")
 
 
 def find(parts: House, trace_id: str) -> Trace:
