@@ -276,7 +276,7 @@ class Spool:
                 self.stats.refused += 1
                 raise SpoolFull(
                     f"{self._root}: the spool holds its limit of {self._options.limit_bytes} bytes. Bring the "
-                    "collector back, raise SPOOL_LIMIT, or choose SPOOL_FULL=drop_oldest"
+                    "collector back, raise SPOOL_MAX_SIZE, or choose SPOOL_FULL=drop_oldest"
                 )
             if not self._drop_segment():
                 break
@@ -361,8 +361,8 @@ class Spool:
 def _fix(error: OSError) -> str:
     """What the operator can do about it."""
     fixes = {
-        errno.ENOSPC: "Free disk space, or lower SPOOL_LIMIT",
-        errno.EDQUOT: "Raise the disk quota, or lower SPOOL_LIMIT",
+        errno.ENOSPC: "Free disk space, or lower SPOOL_MAX_SIZE",
+        errno.EDQUOT: "Raise the disk quota, or lower SPOOL_MAX_SIZE",
         errno.EROFS: "Mount the volume writable",
         errno.EACCES: "Give the process write access to it",
         errno.EIO: "Check the disk",
