@@ -24,7 +24,7 @@ async def test_plain_and_streamed_answers_on_one_connection(demo):
         assert answer.headers["x-compute-type"] == "demonstration"
         streamed = await demo.post("/generate_stream", json={"inputs": "hi"})
         assert streamed.headers["content-type"] == "text/event-stream"
-        assert streamed.text.count("data: ") == 7
+        assert streamed.text.count("data: ") == 8
     assert (await demo.head("/health")).status_code == 200
 
 

@@ -31,7 +31,7 @@ def say(prompt: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The answer in pieces as small as a model's, so that what must be found is cut in two. Joined, they are the text."""
+    """The answer in pieces as small as a model's, so that what must be found is cut in two. Joined, they are it."""
     return re.findall(r"\s*\S{1,4}|\s+", text)
 
 

@@ -216,10 +216,13 @@ class ClientConnection(asyncio.Protocol):
             return
         self._state = "head"
         self._transport.resume_reading()
+        self._feeding = True
         try:
             self._reader.resume()
         except RequestError as error:
             self._reject(error)
+        finally:
+            self._feeding = False
 
     def _reject(self, error: RequestError) -> None:
         """Answer what is not a request, and close."""
