@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from akto_proxy.config.assets import names, read_text
+from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.stream import StreamGuard
@@ -84,3 +88,54 @@ def test_a_long_candidate_is_not_looked_at_again_for_every_piece():
     assert guard.feed("END ").text == "" or guard.held == 0
     last = guard.finish()
     assert last.findings == () or last.findings[0].rule == "key"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Engine:
+    return Engine([rule for name in names("guard/rules", ".toml") for rule in parse_rules(read_text(name), name)])
+
+
+PROSE = ["The", "customer", "asked", "on", "Monday", "whether", "12", "orders", "(about", "300", "EUR)", "could", "be", "sent", "to", "the", "office;", "see", "page", "7.", "Der", "Kunde", "bat", "um", "Rückruf", "am", "3.", "Mai,", "予約は明日です。", "Call", "me", "or", "write,", "the", "password", "is", "not", "needed:", ""]
+
+
+def embedded(rng: random.Random, example: str) -> str:
+    """An example between words, or glued to them."""
+    before, after = rng.choices(PROSE, k=rng.randint(0, 12)), rng.choices(PROSE, k=rng.randint(0, 8))
+    return (
+        " ".join(before)
+        + rng.choice([" ", '"', "", ": ", "\n"])
+        + example
+        + rng.choice([" ", '"', "", "\n"])
+        + " ".join(after)
+    )
+
+
+def differs(engine: Engine, text: str, cuts: list[int]) -> bool:
+    return play(engine.stream(), text, cuts) != (text, engine.scan(text))
+
+
+def test_shipped_rules_in_pieces_equal_the_whole(shipped):
+    """A sample of the rules' own examples; the slow test below takes all of them."""
+    examples = [example for rule in shipped.rules for example in (*rule.yes, *rule.no)]
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.sampled_from(examples), st.sampled_from(examples), CUTS, st.randoms(use_true_random=False))
+    def check(first, second, cuts, rng):
+        assert not differs(shipped, embedded(rng, first) + embedded(rng, second), cuts)
+
+    check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_every_example_of_every_shipped_rule_in_pieces_equals_the_whole(shipped, seed):
+    rng = random.Random(seed)
+    wrong = [
+        (rule.id, number)
+        for rule in shipped.rules
+        for number, example in enumerate((*rule.yes, *rule.no))
+        for text in (example, embedded(rng, example))
+        for cuts in ([1], [rng.randint(1, 9) for _ in range(5)], [rng.randint(1, 40) for _ in range(5)])
+        if differs(shipped, text, cuts)
+    ]
+    assert wrong == []

@@ -87,30 +87,30 @@ def _loose(node: Node) -> str:
 
 
 class Closures:
-    """The beginnings of some trees, in as few groups as RE2 can hold."""
+    """The beginnings of some beginnings, in as few groups as RE2 can hold."""
 
-    def __init__(self, trees: Sequence[tuple[Node, int]]) -> None:
-        """Each tree comes with its reach: the bytes from a start after which that start is decided."""
+    def __init__(self, beginnings: Sequence[tuple[str, int]]) -> None:
+        """Each closure comes with its reach: the bytes from a start after which that start is decided."""
         self._groups: list[tuple[int, Any]] = []
         below = 0
         for tier in (*_TIERS, None):
-            chosen = [(node, reach) for node, reach in trees if reach > below and (tier is None or reach <= tier)]
+            chosen = [(text, reach) for text, reach in beginnings if reach > below and (tier is None or reach <= tier)]
             below = tier or below
             if chosen:
                 self._add(chosen)
 
-    def _add(self, trees: list[tuple[Node, int]]) -> None:
-        union = "|".join(sorted({closure(node) for node, _ in trees}))
+    def _add(self, beginnings: list[tuple[str, int]]) -> None:
+        union = "|".join(sorted({text for text, _ in beginnings}))
         try:
             compiled = compile_re2(f"(?:{union})\\z", MEMORY)
         except PolicyError:
-            if len(trees) == 1:
+            if len(beginnings) == 1:
                 raise
-            half = len(trees) // 2
-            self._add(trees[:half])
-            self._add(trees[half:])
+            half = len(beginnings) // 2
+            self._add(beginnings[:half])
+            self._add(beginnings[half:])
             return
-        self._groups.append((max(reach for _, reach in trees), compiled.Match))
+        self._groups.append((max(reach for _, reach in beginnings), compiled.Match))
 
     def earliest(self, data: bytes, begin: int) -> int:
         """The earliest live start in `data[begin:]`, the end of `data` when there is none."""

@@ -1,62 +1,46 @@
 """Many rules over some bytes: one vectorscan pass says which rules could match, RE2 says where, gates say if.
 
-All rules are one database of triggers (see `trigger`). A rule that wants a keyword is a logical combination there, so a
-text with many numbers but no word about them costs no Python at all. vectorscan runs without start-of-match, and each
-expression reports once: the pass only narrows down, so its answer may be too wide but never too narrow.
+All rules are one database of questions (see `trigger`), many of them shared: a number of so many digits, a word. A rule
+that wants both is looked at when both were seen. vectorscan runs without start-of-match, and each expression reports
+once: the pass only narrows down, so its answer may be too wide but never too narrow.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
-import hyperscan
-
-from akto_proxy.errors import PolicyError
-from akto_proxy.guard.closure import Closures
-from akto_proxy.guard.head import OVERLAP, Head, head
+from akto_proxy.guard.closure import Closures, closure
+from akto_proxy.guard.head import OVERLAP, head
 from akto_proxy.guard.matcher import Check, Matcher, Words
 from akto_proxy.guard.overlap import Key, lane, pick
+from akto_proxy.guard.passes import Pass, Plan, pack, unpack
 from akto_proxy.guard.rule import Rule
+from akto_proxy.guard.shape import widest
 from akto_proxy.guard.syntax import parse
-from akto_proxy.guard.trigger import Ask, ask
+from akto_proxy.guard.trigger import ask
+
+FORM = "3"
+"""Raise it when the same rules compile to something else, so that nothing old is taken from disk."""
 
 Raw = tuple[int, int, int, int, int, float]
 """A match: its start and end, its finding's start and end, the rule's number, the score (0.0: gated out)."""
 
-_PLAIN = hyperscan.HS_FLAG_SINGLEMATCH
-_PART = hyperscan.HS_FLAG_QUIET | hyperscan.HS_FLAG_SINGLEMATCH
-_BOTH = hyperscan.HS_FLAG_COMBINATION | hyperscan.HS_FLAG_SINGLEMATCH
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a stream needs of a rule: the closure of its head and that head's reach; see `head`."""
+
+    closure: str
+    reach: int
+    whole: bool
+    anchored: bool
 
 
-class Pass:
-    """One vectorscan database. Any thread may use it: each running scan takes a scratch of its own."""
-
-    def __init__(self, plan: Plan, dumped: bytes | None) -> None:
-        self._owners = plan.owners
-        self._database = _load(dumped) or plan.compile()
-        self._scan = self._database.scan
-        self._scratch = hyperscan.Scratch(self._database)
-        self._scratches: list[Any] = []
-
-    def dump(self) -> bytes:
-        """The compiled database, for this version of vectorscan on this kind of processor."""
-        return bytes(hyperscan.dumpb(self._database))
-
-    def run(self, data: bytes) -> list[int]:
-        """The numbers of the rules that report in `data`, in no order."""
-        hits: list[int] = []
-        scratches = self._scratches
-        scratch = scratches.pop() if scratches else self._scratch.clone()
-        try:
-            self._scan(data, match_event_handler=_hit, context=hits, scratch=scratch)
-        except hyperscan.ScanTerminated:
-            pass  # every expression has reported
-        finally:
-            scratches.append(scratch)
-        return [number for hit in hits for number in self._owners[hit]] if hits else hits
+Compiled = tuple[Pass, Pass, tuple[Beginning, ...]]
 
 
 class Core:
@@ -70,39 +54,36 @@ class Core:
         database: bytes | None,
     ) -> None:
         self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
-        self.heads = tuple(head(parse(rule.pattern)) for rule in rules)
         self.before = max((matcher.before for matcher in self.matchers), default=0) + OVERLAP
         self._lanes = tuple(lane(rule.id, rule.category) for rule in rules)
         self._closures: dict[int, Closures] = {}
-        self._triggers = self._anchors = None
-        triggers, anchors = _unpack(database)
-        if database is None:  # what was dumped was compiled before, so it was right
+        kept = _kept(database, len(rules))
+        if kept is None:
             for matcher in self.matchers:
                 matcher.compile()
-        if rules:
-            self._triggers = Pass(triggers_of(rules), triggers)
-        if any(item.anchor for item in self.heads):
-            self._anchors = Pass(anchors_of(self.heads), anchors)
+            kept = _compiled(rules)
+        # What was kept had compiled when it was made, so RE2 compiles each rule when it is first needed.
+        self._triggers, self._anchors, self.beginnings = kept
 
     def dump(self) -> bytes:
-        """The compiled databases, to be given back as `database`."""
-        first = self._triggers.dump() if self._triggers else b""
-        return len(first).to_bytes(4, "big") + first + (self._anchors.dump() if self._anchors else b"")
+        """All that was compiled, to be given back as `database`."""
+        beginnings = [[b.closure, b.reach, b.whole, b.anchored] for b in self.beginnings]
+        return pack([self._triggers.dump(), self._anchors.dump(), json.dumps(beginnings).encode()])
 
     def triggered(self, data: bytes) -> list[int]:
         """The numbers of the rules that could match in `data`, in no order."""
-        return self._triggers.run(data) if self._triggers else []
+        return self._triggers.run(data) if self.matchers else []
 
-    def begun(self, data: bytes) -> list[int]:
-        """The numbers of the rules whose anchor occurs in `data`."""
-        return self._anchors.run(data) if self._anchors else []
+    def begun(self, data: bytes, place: int) -> list[int]:
+        """The numbers of the rules whose anchor ends in `data` beyond `place`."""
+        return self._anchors.since(data, place) if self.matchers else []
 
     def closure(self, number: int) -> Closures:
         """What could still become a match of one rule."""
         known = self._closures.get(number)
         if known is None:
             matcher = self.matchers[number]
-            known = self._closures[number] = Closures([(parse(matcher.rule.pattern), matcher.reach)])
+            known = self._closures[number] = Closures([(closure(parse(matcher.rule.pattern)), matcher.reach)])
         return known
 
     def find(
@@ -131,96 +112,36 @@ class Core:
         return -raw[5], raw[2] - raw[3], raw[2], self.matchers[raw[4]].rule.id
 
 
-class Plan:
-    """What a database holds: its expressions and, for each that reports, the rules that it stands for."""
-
-    def __init__(self, asked: Iterable[Ask]) -> None:
-        """Each question's place is the number of its rule; an empty one is never answered."""
-        self.expressions: list[bytes] = []
-        self.flags: list[int] = []
-        self.owners: dict[int, tuple[int, ...]] = {}
-        parts: dict[bytes, int] = {}
-        distinct: dict[Ask, list[int]] = {}
-        for number, question in enumerate(asked):
-            if question.pattern or question.words:
-                distinct.setdefault(question, []).append(number)
-        for question, numbers in distinct.items():
-            expression, flags = question.pattern.encode("ascii"), _PLAIN
-            if not expression and len(question.words) == len(question.words[0]) == 1:
-                expression = b"(?i)" + _escape(question.words[0][0])  # a combination wants two parts
-            elif question.words:
-                wanted = [str(self._part(parts, expression))] if expression else []
-                for group in question.words:
-                    either = (str(self._part(parts, b"(?i)" + _escape(word))) for word in group)
-                    wanted.append(f"({' | '.join(either)})")
-                expression, flags = " & ".join(wanted).encode(), _BOTH
-            self.owners[self._add(expression, flags)] = tuple(numbers)
-
-    def _part(self, parts: dict[bytes, int], expression: bytes) -> int:
-        if expression not in parts:
-            parts[expression] = self._add(expression, _PART)
-        return parts[expression]
-
-    def _add(self, expression: bytes, flags: int) -> int:
-        self.expressions.append(expression)
-        self.flags.append(flags)
-        return len(self.expressions) - 1
-
-    def fingerprint(self) -> bytes:
-        """A name for the compiled form: the same expressions and the same vectorscan give the same."""
-        digest = hashlib.sha256(f"{version('hyperscan')}\n".encode())
-        for expression, flags in zip(self.expressions, self.flags, strict=True):
-            digest.update(b"%d %d " % (flags, len(expression)) + expression)
-        return digest.digest()
-
-    def compile(self) -> Any:
-        """The database.
-
-        Raises:
-            PolicyError: vectorscan cannot hold an expression.
-        """
-        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        try:
-            database.compile(
-                expressions=self.expressions, ids=list(range(len(self.expressions))), flags=list(self.flags)
-            )
-        except hyperscan.HyperscanError as error:
-            raise PolicyError(f"rules: vectorscan refuses a pattern: {error}; make its repeats smaller") from None
-        return database
+def fingerprint(rules: Sequence[Rule]) -> str:
+    """A name for what `rules` compile to."""
+    digest = hashlib.sha256(f"{FORM} {version('hyperscan')}\n".encode())
+    for rule in rules:
+        digest.update(json.dumps([rule.pattern, rule.keywords, rule.max_width]).encode())
+    return digest.hexdigest()[:32]
 
 
-def triggers_of(rules: Sequence[Rule]) -> Plan:
-    """What tells that a rule could match somewhere in a text."""
-    return Plan(ask(parse(rule.pattern), Words(rule.keywords).forms) for rule in rules)
+def _compiled(rules: Sequence[Rule]) -> Compiled:
+    trees = [parse(rule.pattern) for rule in rules]
+    heads = [head(tree) for tree in trees]
+    triggers = Plan(ask(tree, Words(rule.keywords).forms) for tree, rule in zip(trees, rules, strict=True))
+    anchors = Plan((item.anchor for item in heads), once=False)
+    beginnings = tuple(
+        Beginning(closure(item.node), min(rule.reach, widest(item.node) or rule.reach), item.whole, bool(item.anchor))
+        for item, rule in zip(heads, rules, strict=True)
+    )
+    return triggers.compile(), anchors.compile(), beginnings
 
 
-def anchors_of(heads: Sequence[Head]) -> Plan:
-    """What tells that a rule may have begun."""
-    return Plan(Ask(item.anchor, ()) for item in heads)
-
-
-def _unpack(dumped: bytes | None) -> tuple[bytes | None, bytes | None]:
-    if not dumped or len(dumped) < 4:
-        return None, None
-    size = 4 + int.from_bytes(dumped[:4], "big")
-    return dumped[4:size], dumped[size:]
-
-
-def _load(dumped: bytes | None) -> Any:
-    if not dumped:
+def _kept(database: bytes | None, count: int) -> Compiled | None:
+    """What `dump` gave, None when there is none or it does not fit: then all is compiled anew."""
+    if database is None:
         return None
     try:
-        return hyperscan.loadb(dumped, hyperscan.HS_MODE_BLOCK)
-    except hyperscan.HyperscanError:
-        return None  # dumped by another version or for another processor: compile it again
-
-
-def _hit(number: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:
-    hits.append(number)
-
-
-def _escape(word: bytes) -> bytes:
-    return b"".join(b"\\x%02x" % byte for byte in word)
+        triggers, anchors, beginnings = unpack(database)
+        items = tuple(Beginning(*item) for item in json.loads(beginnings))
+        return (Pass.load(triggers), Pass.load(anchors), items) if len(items) == count else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _span(raw: Raw) -> tuple[int, int]:

@@ -6,20 +6,20 @@ clean traffic (nearly all) costs one call, and a hit costs one more per text.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from akto_proxy.errors import PolicyError
 from akto_proxy.guard.catalogue import check_rule
-from akto_proxy.guard.core import Core, Raw, anchors_of, triggers_of
-from akto_proxy.guard.head import head
+from akto_proxy.guard.core import Core, Raw, fingerprint
 from akto_proxy.guard.matcher import Check, compile_re2
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.shape import write
 from akto_proxy.guard.stream import StreamGuard, Watch, finding, offsets
 from akto_proxy.guard.syntax import parse
 from akto_proxy.model import Finding
+
+__all__ = ["LIMIT", "Engine", "check_custom", "compile_database", "fingerprint"]
 
 LIMIT = 65536
 """Characters that a stream may hold back at most; see `stream`."""
@@ -94,12 +94,6 @@ class Engine:
             return [finding(self._core, raw, raw[2], raw[3]) for raw in found]
         places = offsets(data, 0, [place for raw in found for place in raw[2:4]])
         return [finding(self._core, raw, places[raw[2]], places[raw[3]]) for raw in found]
-
-
-def fingerprint(rules: Sequence[Rule]) -> str:
-    """A name for what `rules` compile to; compute it to look for a kept database before building the Engine."""
-    plans = (triggers_of(rules), anchors_of([head(parse(rule.pattern)) for rule in rules]))
-    return hashlib.sha256(b"".join(plan.fingerprint() for plan in plans)).hexdigest()[:32]
 
 
 def compile_database(rules: Sequence[Rule]) -> bytes:

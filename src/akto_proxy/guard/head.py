@@ -15,7 +15,7 @@ from math import ceil
 from akto_proxy.guard.digits import asks, count
 from akto_proxy.guard.shape import narrowest, widest
 from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
-from akto_proxy.guard.trigger import bits, is_wide, write_bytes
+from akto_proxy.guard.trigger import Ask, bits, is_wide, letters_of, write_bytes
 
 OVERLAP = 64  # bytes of the text before that are searched again for anchors: the widest anchor
 _RARE = 24.0  # bits that end a head: four or five letters
@@ -27,19 +27,28 @@ _LEAST = 6.0  # bits that an anchor must have
 class Head:
     """`node` begins every match; it is the `whole` pattern, or `anchor` occurs in it.
 
-    `anchor` is a vectorscan byte pattern of at most OVERLAP bytes; "" where there is none worth searching.
+    `anchor` asks for at most OVERLAP bytes; it is empty where nothing is worth searching for.
     """
 
     node: Node
     whole: bool
-    anchor: str
+    anchor: Ask
 
 
 def head(node: Node) -> Head:
     """The head of a pattern. A head that cannot be searched for is the whole pattern."""
     cut, whole = _cut(node)
-    anchor = _anchor(cut)
-    return Head(cut, whole, anchor) if whole or anchor else Head(node, True, _anchor(node))
+    anchor = _ask(cut)
+    return Head(cut, whole, anchor) if whole or anchor else Head(node, True, _ask(node))
+
+
+def _ask(node: Node) -> Ask:
+    words = letters_of(_flat(node))
+    if words:
+        return Ask("", (words,))
+    digits = count(node)
+    # Hundreds of rules share the question for a number.
+    return Ask(asks(digits) if digits > 3 else _anchor(node))
 
 
 def _cut(node: Node) -> tuple[Node, bool]:
@@ -92,16 +101,13 @@ def _flat(node: Node) -> list[Node]:
 def _anchor(node: Node) -> str:
     """The piece of at most OVERLAP bytes that says most; "" where none says enough."""
     items = [item for item in _flat(node) if not isinstance(item, Mark)]
-    digits = count(node)
-    if digits >= 5:
-        return asks(digits)  # hundreds of rules share it
     if len(items) == 1 and isinstance(items[0], Alt):
         branches = [_anchor(item) for item in items[0].items]
         return "|".join(branches) if all(branches) else ""
     parts = [_measured(item) for item in items]
     said, best = max((_best_from(parts, begin) for begin in range(len(parts))), default=(0.0, (0, 0)))
     if said <= _LEAST:
-        return ""
+        return next((found for item in items if isinstance(item, Alt) and (found := _anchor(item))), "")
     begin, end = best
     inner = "".join(write_bytes(item) for item in items[begin + 1 : end - 1])
     last = write_bytes(parts[end - 1].least) if end - begin > 1 else ""

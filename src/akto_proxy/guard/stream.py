@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from akto_proxy.guard.closure import Closures
 from akto_proxy.guard.core import Core, Raw
 from akto_proxy.guard.head import OVERLAP
-from akto_proxy.guard.shape import widest
 from akto_proxy.model import Finding
 
 _PATIENT = 256  # bytes held above which the guard waits for an eighth more before it looks again
@@ -44,12 +43,9 @@ class Watch:
 
     def __init__(self, core: Core, numbers: Iterable[int]) -> None:
         self.numbers = frozenset(numbers)
-        self.always = any(not core.heads[number].anchor for number in self.numbers)
-        trees = []
-        for number in sorted(self.numbers):
-            reach = core.matchers[number].reach
-            trees.append((core.heads[number].node, min(reach, widest(core.heads[number].node) or reach)))
-        self.heads = Closures(trees)
+        chosen = [core.beginnings[number] for number in sorted(self.numbers)]
+        self.always = not all(item.anchored for item in chosen)
+        self.heads = Closures([(item.closure, item.reach) for item in chosen])
 
 
 class StreamGuard:
@@ -123,32 +119,34 @@ class StreamGuard:
 
     def _search(self, end: int) -> None:
         """Note which rules may have begun in the text that is new."""
-        begun = self._core.begun(self._data[max(0, self._seen - OVERLAP) :])
+        begin = max(0, self._seen - OVERLAP)
+        begun = self._core.begun(self._data[begin:], self._seen - begin)
         self._seen = end
         for number in begun:
             if number in self._watch.numbers:
                 self._recent[number] = end
-                if not self._core.heads[number].whole:
+                if not self._core.beginnings[number].whole:
                     self._armed.add(number)
 
     def _earliest(self, end: int) -> int:
         live = self._watch.heads.earliest(self._data, self._base)
         for number in tuple(self._armed):
             start = self._core.closure(number).earliest(self._data, self._base)
-            if start == end:
-                self._armed.discard(number)  # what is dead stays dead
+            if start == end or start >= self._recent.get(number, 0):
+                # What is dead stays dead; what is live beyond its anchor is a beginning of a head, not a whole one.
+                self._armed.discard(number)
             live = min(live, start)
         return live
 
     def _found(self, stop: int) -> list[Raw]:
         if not self._recent and not self._watch.always:
             return []
-        heads, recent = self._core.heads, self._recent
+        beginnings, recent = self._core.beginnings, self._recent
         enabled = self._watch.numbers
         numbers = [
             number
             for number in self._core.triggered(self._data)
-            if number in recent or (number in enabled and not heads[number].anchor)
+            if number in recent or (number in enabled and not beginnings[number].anchored)
         ]
         return self._core.find(self._data, numbers, self._base, stop, self._resume) if numbers else []
 

@@ -32,8 +32,11 @@ class Ask:
     Without a pattern and words there is nothing to ask.
     """
 
-    pattern: str
-    words: tuple[tuple[bytes, ...], ...]
+    pattern: str = ""
+    words: tuple[tuple[bytes, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.pattern or self.words)
 
 
 def ask(node: Node, keywords: tuple[bytes, ...]) -> Ask:
@@ -42,17 +45,24 @@ def ask(node: Node, keywords: tuple[bytes, ...]) -> Ask:
     A number is asked for by its count of digits and the letters around it; where a word is wanted too, nearly any
     number will do, because the word is rare.
     """
-    letters = _letters(_flat(node))
+    letters = letters_of(_flat(node))
     words = tuple(group for group in (letters, keywords) if group)
     digits = count(node)
     if digits > 5 or (words and digits):
         return Ask(asks(digits), words)
-    if words and (len(letters) > 1 or any(isinstance(item, Alt) for item in _flat(node)[:1])):
+    if words and (_gap(node) if letters else isinstance(_flat(node)[0], Alt)):
         return Ask("", words)  # many forms that only a word tells apart: the word is cheaper alone
     return Ask(trigger(node), (keywords,) if keywords else ())
 
 
-def _letters(items: list[Node]) -> tuple[bytes, ...]:
+def _gap(node: Node) -> bool:
+    """Whether it begins with one of several words and has a stretch of nearly anything after it."""
+    items = [item for item in _flat(node) if narrowest(item)]
+    loose = (item for item in _flat(node) if isinstance(item, Rep) and item.low == 0 and is_wide(item))
+    return isinstance(items[0], Alt) and any(item.high is None or item.high > _LONG for item in loose)
+
+
+def letters_of(items: list[Node]) -> tuple[bytes, ...]:
     """The longest run of single characters that every match holds, or one such run of each branch, in all its cases."""
     best: tuple[bytes, ...] = ()
     run: list[tuple[bytes, ...]] = []
@@ -65,7 +75,7 @@ def _letters(items: list[Node]) -> tuple[bytes, ...]:
             best = tuple(b"".join(parts) for parts in product(*run))
         run = [forms] if forms else []
         if isinstance(item, Alt) and not forms and not best:
-            branches = [_letters(_flat(branch)) for branch in item.items]
+            branches = [letters_of(_flat(branch)) for branch in item.items]
             best = tuple(sorted({word for branch in branches for word in branch})) if all(branches) else ()
     return best if len(best) <= _MOST else ()
 
