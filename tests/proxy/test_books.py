@@ -37,7 +37,7 @@ async def test_times_are_microseconds_since_the_head_and_the_token_goes_back_onc
     assert abs(exchange.times["upstream_first"] - 500_000) < 2
     assert abs(exchange.times["first_byte"] - 1_000_000) < 2
     assert exchange.times["total"] >= 2_000_000
-    assert (core.counters.streams, core.counters.statuses) == (0, {"200": 1})
+    assert (core.counters.streams, core.counters.statuses) == (0, {200: 1})
 
 
 async def test_a_trace_that_cannot_be_made_is_a_fault():

@@ -44,8 +44,11 @@ def test_chunks():
     assert heads.chunk(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
 
 
-def test_end_to_end():
+def test_what_is_read_of_an_answer():
     headers = [(b"Connection", b"X-A, close"), (b"X-A", b"1"), (b"X-B", b"2"), (b"Upgrade", b"h2c")]
-    assert heads.end_to_end(headers) == [(b"X-B", b"2")]
+    assert heads.read_answer(headers) == ([(b"X-B", b"2")], -1, False)
     kept = [(b"Connection", b"content-length"), (b"Content-Length", b"5")]
-    assert heads.end_to_end(kept) == [(b"Content-Length", b"5")]
+    assert heads.read_answer(kept) == ([(b"Content-Length", b"5")], 5, True)
+    assert heads.read_answer([(b"Transfer-Encoding", b"Chunked")]) == ([], -1, True)
+    with pytest.raises(heads.HeadError):
+        heads.read_answer([(b"Transfer-Encoding", b"gzip, chunked")])

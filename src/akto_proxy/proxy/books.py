@@ -8,7 +8,6 @@ from __future__ import annotations
 from akto_proxy.exchange.face import Exchange
 from akto_proxy.model import Trace
 from akto_proxy.proxy.core import Core, Token
-from akto_proxy.proxy.counters import count
 
 
 class Books:
@@ -28,7 +27,7 @@ class Books:
         counters = self._core.counters
         counters.answers += 1
         counters.streams -= streamed
-        count(counters.statuses, str(status))
+        counters.statuses[status] = counters.statuses.get(status, 0) + 1
         trace = None if exchange is None else self._trace(exchange, status, client_gone)
         if trace is not None:
             self._core.keep_trace(trace)

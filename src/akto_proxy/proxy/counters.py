@@ -36,11 +36,12 @@ class Counters:
     """Exceptions out of `on_trace`: a trace that may be lost."""
     refusals: dict[str, int] = field(default_factory=dict)
     upstream_errors: dict[str, int] = field(default_factory=dict)
-    statuses: dict[str, int] = field(default_factory=dict)
+    statuses: dict[int, int] = field(default_factory=dict)
+    """By status code: at most the 500 that upstream may send."""
 
-    def as_dict(self) -> dict[str, int | dict[str, int]]:
+    def as_dict(self) -> dict[str, int | dict[str, int] | dict[int, int]]:
         """A copy as plain data, for a metrics page."""
-        out: dict[str, int | dict[str, int]] = {}
+        out: dict[str, int | dict[str, int] | dict[int, int]] = {}
         for item in fields(self):
             value = getattr(self, item.name)
             out[item.name] = dict(value) if isinstance(value, dict) else value

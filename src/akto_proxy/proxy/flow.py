@@ -236,7 +236,7 @@ class Flow:
         """The upstream's head came."""
         self._books.up_first = self._last_in = self._core.loop.time()
         try:
-            self._take_head(status, heads.end_to_end(headers), length)
+            self._take_head(status, headers, length)
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
             self._fault(error)
 
@@ -273,8 +273,8 @@ class Flow:
 
     def up_flush(self) -> None:
         """Send what the last read made."""
-        data = self._answer.take()
-        if data:
+        if self._answer.out:
+            data = self._answer.take()
             self._last_out = self._core.loop.time()
             if not self._books.first_out:
                 self._books.first_out = self._last_out
@@ -433,7 +433,8 @@ class Flow:
         if self._over:
             return
         self._over = True
-        self._drop_upstream()
+        if self._conn is not None or self._task is not None:
+            self._drop_upstream()
         strict = self._core.options.strict
         if not strict:
             self.up_flush()

@@ -71,21 +71,34 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def end_to_end(headers: Headers) -> Headers:
-    """An upstream answer's headers without hop-by-hop ones and those that its Connection names."""
-    named = b""
+def read_answer(headers: Headers) -> tuple[Headers, int, bool]:
+    """An upstream answer's headers without hop-by-hop ones, its Content-Length (-1: none), and whether it is framed.
+
+    Raises:
+        HeadError: it uses a transfer coding that is not known.
+    """
     kept: Headers = []
+    named = b""
+    length = -1
+    framed = False
     for pair in headers:
         name = pair[0].lower()
         if name in HOP:
             if name == b"connection":
-                named += b"," + pair[1]
-        else:
-            kept.append(pair)
-    if named and named.lower() not in (b",keep-alive", b",close"):
-        names = {name.strip(b" \t").lower() for name in named.split(b",")}
-        kept = [pair for pair in kept if pair[0].lower() not in names or pair[0].lower() == b"content-length"]
-    return kept
+                named += b"," + pair[1].lower()
+            elif name == b"transfer-encoding":
+                framed = True
+                if pair[1].strip().lower() != b"chunked":
+                    raise HeadError("an unknown transfer coding")
+            continue
+        if name == b"content-length":
+            framed = True
+            length = int(pair[1])
+        kept.append(pair)
+    if named and named not in (b",keep-alive", b",close"):
+        names = {name.strip(b" \t") for name in named.split(b",")} - {b"content-length"}
+        kept = [pair for pair in kept if pair[0].lower() not in names]
+    return kept, length, framed
 
 
 def _close(lines: list[bytes], count: int) -> bytes:

@@ -16,6 +16,7 @@ import httptools
 
 from akto_proxy.errors import UpstreamError
 from akto_proxy.exchange.face import Headers
+from akto_proxy.proxy import heads
 
 _MAX_INTERIM = 8
 _TCP_ESTABLISHED = 1
@@ -64,9 +65,11 @@ class UpstreamConnection(asyncio.Protocol):
         "_interims",
         "_length",
         "_parser",
+        "_paused",
         "_reader",
         "_sock",
         "_started",
+        "_status",
         "_tls",
         "_written",
         "idle_since",
@@ -80,6 +83,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.lost = False
         self.reusable = False
+        self._paused = False
         self._sock = sock
         self._tls = tls
         self._head_limit = head_limit
@@ -95,7 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._head_bytes = 0
         self._length = -1
-        self._interims = 0
+        self._status = self._interims = 0
         self._started = self._fresh_head = self._framed = self._interim = self._ended = False
 
     # -- what the pool and the flow ask for
@@ -138,12 +142,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Do not read: the client is slower than the model server."""
-        if self.transport is not None and not self.lost and self.transport.is_reading():
+        if self.transport is not None and not self.lost and not self._paused:
+            self._paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """Read again."""
-        if self.transport is not None and not self.lost and not self.transport.is_reading():
+        if self._paused and self.transport is not None and not self.lost:
+            self._paused = False
             self.transport.resume_reading()
 
     def _tcp_info(self) -> tuple[int, int]:
@@ -195,7 +201,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._fresh_head = False
             if not self._check_head():
                 return
-            reader.up_head(int(self._parser.get_status_code()), self._headers, self._length)
+            reader.up_head(self._status, self._headers, self._length)
         if self._body and self._reader is reader:
             body = self._body
             self._body = []
@@ -250,7 +256,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Called by the parser."""
         if self._ended:
             return
-        status = self._parser.get_status_code()
+        status = self._status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             self._interim = True
             self._interims += 1
@@ -276,20 +282,14 @@ class UpstreamConnection(asyncio.Protocol):
             self.reusable = bool(self._parser.should_keep_alive())
 
     def _check_head(self) -> bool:
-        status = self._parser.get_status_code()
-        for name, value in self._headers:
-            low = name.lower()
-            if low == b"content-length":
-                self._framed = True
-                self._length = int(value)
-            elif low == b"transfer-encoding":
-                self._framed = True
-                if value.strip().lower() != b"chunked":
-                    self._fail("bad_answer", "the model server used an unknown transfer coding")
-                    return False
-        if status in (204, 304):
-            self._framed = True
-        if self._interims > _MAX_INTERIM or not 200 <= status <= 599:
+        if self._interims > _MAX_INTERIM or not 200 <= self._status <= 599:
             self._fail("bad_answer", "the model server's status makes no sense here")
             return False
+        try:
+            self._headers, self._length, self._framed = heads.read_answer(self._headers)
+        except heads.HeadError:
+            self._fail("bad_answer", "the model server used an unknown transfer coding")
+            return False
+        if self._status in (204, 304):
+            self._framed = True
         return True
