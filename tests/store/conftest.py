@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from akto_proxy.model import Action, Caller, Decision, Direction, Message, Severity, Timing, Trace, Usage
+from akto_proxy.store.clickhouse import ClickHouseStore
+from akto_proxy.store.clickhouse_client import EmbeddedClient
 from akto_proxy.store.face import TraceStore
 from akto_proxy.store.sqlite import SqliteStore
 
@@ -68,8 +71,24 @@ def trace_of() -> Callable[..., Trace]:
     return make_trace
 
 
-@pytest.fixture(params=["sqlite", "sqlite-full-text"])
+@pytest.fixture(params=["sqlite", "sqlite-full-text", "chdb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TraceStore]:
+    if request.param == "chdb":
+        pytest.importorskip("chdb", reason="chdb (embedded ClickHouse, 887 MB) is not installed")
+        yield from embedded(request.config.stash.setdefault(_SHARED, {}), tmp_path)
+        return
     made = SqliteStore(tmp_path / "traces.db", full_text=request.param == "sqlite-full-text")
     yield made
     made.close()
+
+
+_SHARED = pytest.StashKey[dict[str, EmbeddedClient]]()
+
+
+def embedded(shared: dict[str, EmbeddedClient], tmp_path: Path) -> Iterator[TraceStore]:
+    """An empty store in the one embedded ClickHouse a process may have."""
+    client = shared.get("client") or EmbeddedClient(tmp_path / "chdb")
+    shared["client"] = client
+    for table in ("trace", "link"):
+        client.command(f"DROP TABLE IF EXISTS akto.{table}")
+    yield ClickHouseStore(client, database="akto", arrival=time.time_ns)
