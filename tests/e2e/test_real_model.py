@@ -134,6 +134,10 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
         )
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
+    def responses_whole(question: str) -> str:
+        answer = openai.responses.create(model="tiny-llama", input=question, max_output_tokens=64)
+        return str(getattr(answer, "output_text", answer))  # this server streams events even when not asked to
+
     def responses_stream(question: str) -> str:
         events = openai.responses.create(model="tiny-llama", input=question, stream=True, max_output_tokens=64)
         return "".join(str(event.model_dump()) for event in events)
@@ -153,9 +157,7 @@ def ways(url: str) -> dict[str, Callable[[str], str]]:
         "hub async": lambda q: asyncio.run(hub_async(q)),
         "openai": openai_whole,
         "openai stream": openai_stream,
-        "openai responses": lambda q: (
-            openai.responses.create(model="tiny-llama", input=q, max_output_tokens=64).output_text
-        ),
+        "openai responses": responses_whole,
         "openai responses stream": responses_stream,
         "langchain": langchain,
     }
