@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import SplitResult, parse_qs, unquote
 
 import orjson
@@ -118,7 +118,7 @@ class EmbeddedClient:
         self._lock = Lock()
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._session = Session(str(path))
+        self._session: Any = cast("Any", Session)(str(path))
 
     def query(self, sql: str, values: Mapping[str, Any]) -> list[list[Any]]:
         """Rows of a SELECT."""

@@ -27,7 +27,10 @@ _TRACE = f"""
     d_severity Array(UInt8), d_bypassed Array(UInt8), record String CODEC(ZSTD(3)),
     INDEX time at TYPE minmax GRANULARITY 1, INDEX arrival arrived TYPE minmax GRANULARITY 1,
     INDEX who user TYPE bloom_filter GRANULARITY 4, INDEX talk session TYPE bloom_filter GRANULARITY 4"""
-_LINK = f"writer {_LOW}, number UInt64, kind {_LOW}, trace String, digest FixedString(64), chain FixedString(64), body String"
+_LINK = (
+    f"writer {_LOW}, number UInt64, kind {_LOW}, trace String, digest FixedString(64), chain FixedString(64), "
+    "body String"
+)
 _TABLES = (
     ("trace", _TRACE, "PARTITION BY toYYYYMM(toDateTime(at)) ORDER BY id", "cityHash64(id)"),
     ("link", _LINK, "ORDER BY (writer, number)", "cityHash64(writer)"),
@@ -95,7 +98,8 @@ _COLUMNS = (
 _BODIES = (
     "lower(concat(if(JSONExtractString(record, 'request', 'encoding') = 'text', "
     "JSONExtractString(record, 'request', 'body'), ''), '\\n', "
-    "if(JSONExtractString(record, 'response', 'encoding') = 'text', JSONExtractString(record, 'response', 'body'), '')))"
+    "if(JSONExtractString(record, 'response', 'encoding') = 'text', "
+    "JSONExtractString(record, 'response', 'body'), '')))"
 )
 
 
@@ -121,7 +125,7 @@ def of_trace(where: Filter) -> Where:
 
 
 def of_decision(where: Filter) -> Where:
-    """What a decision must be, where the arrays are joined as `rule`, `category`, `entity`, `policy`, `sev`, `bypass`."""
+    """What a decision must be, in rows as JOINED makes them."""
     made = _common(where)
     if where.severity is not None:
         made.add("sev >= ?", "UInt8", int(where.severity))

@@ -147,7 +147,7 @@ class SqlControlStore:
         token = _token(rows[0])
         if token.revoked or (token.expires and at >= token.expires):
             return None
-        if not 0 <= at - token.seen < _SEEN_STEP:
+        if not token.seen or not 0 <= at - token.seen < _SEEN_STEP:
             with self._begin() as db:
                 db.execute(update(tables.token).where(tables.token.c.id == token.id).values(seen=at))
         return token

@@ -11,8 +11,10 @@ from akto_proxy.store.face import TraceStore
 
 
 def open_traces(url: str, *, full_text: bool = False, timeout: float = 15.0) -> TraceStore:
-    """The trace store at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db`, a bare path, `clickhouse://user:password@host:8123/database?secure=1&cluster=name`, or
-    `chdb:////absolute/folder` (ClickHouse inside this process).
+    """The trace store at `url`.
+
+    `sqlite:///relative.db`, `sqlite:////absolute.db` or a bare path; `clickhouse://user:password@host:8123/database`
+    with `?secure=1` and `&cluster=name` where wanted; `chdb:////absolute/folder` (ClickHouse inside this process).
 
     Raises:
         ConfigError: the URL names no engine we know.

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from akto_proxy.errors import ConfigError
+from akto_proxy.store.clickhouse_sql import definitions, name, of_trace
+from akto_proxy.store.face import Filter
+
+
+def test_values_never_stand_in_the_sql() -> None:
+    where = of_trace(Filter(user="x' OR 1=1 --", rule="r'", text="w')"))
+    assert "OR 1=1" not in where.clause
+    assert set(where.values.values()) >= {"x' OR 1=1 --", "r'"}
+
+
+def test_a_name_that_is_no_name_is_refused() -> None:
+    assert name("akto_2", "the database") == "akto_2"
+    with pytest.raises(ConfigError, match="plain name"):
+        name("akto; DROP TABLE x", "the database")
+
+
+def test_a_cluster_gets_replicated_tables_under_distributed_ones() -> None:
+    made = definitions("akto", "main")
+    assert len(made) == 5
+    assert all("ON CLUSTER main" in statement for statement in made)
+    assert sum("ReplicatedReplacingMergeTree" in statement for statement in made) == 2
+    assert not any("deduplication_window" in statement for statement in definitions("akto"))
+
+
+def test_clickhouse_itself_can_parse_every_definition() -> None:
+    chdb = pytest.importorskip("chdb", reason="chdb (embedded ClickHouse, 887 MB) is not installed")
+    for statement in (*definitions("akto"), *definitions("akto", "main")):
+        assert b"Create" in chdb.query(f"EXPLAIN AST {statement}", "TSV").bytes()
