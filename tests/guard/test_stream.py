@@ -95,7 +95,17 @@ def shipped() -> Engine:
     return Engine([rule for name in names("guard/rules", ".toml") for rule in parse_rules(read_text(name), name)])
 
 
-PROSE = ["The", "customer", "asked", "on", "Monday", "whether", "12", "orders", "(about", "300", "EUR)", "could", "be", "sent", "to", "the", "office;", "see", "page", "7.", "Der", "Kunde", "bat", "um", "Rückruf", "am", "3.", "Mai,", "予約は明日です。", "Call", "me", "or", "write,", "the", "password", "is", "not", "needed:", ""]
+PROSE = (
+    "Call me",
+    "or write;",
+    "see page 7,",
+    "the password is",
+    "not needed:",
+    "12 orders (300",
+    "EUR)",
+    "Rückruf",
+    "予約。",
+)
 
 
 def embedded(rng: random.Random, example: str) -> str:

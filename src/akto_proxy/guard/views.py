@@ -44,7 +44,7 @@ _WORDS = (
     "your",
 )
 _SPACED = r"\b[A-Za-z](?:[ ._*|/-]{1,3}[A-Za-z]){4,200}\b"
-_SPLIT = r"\b[A-Za-z]{1,4}(?:[-*·][A-Za-z]{1,4}){2,60}\b"
+_SPLIT = r"\b[A-Za-z]{1,5}(?:[-*·][A-Za-z]{1,5}){2,60}\b"
 _SWAPPED = r"\b[A-Za-z]*[0134578@$]+[A-Za-z]+[0134578@$]+[A-Za-z]*\b|[A-Za-z][0134578@$][A-Za-z]"
 
 

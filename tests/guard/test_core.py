@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from akto_proxy.config.assets import names, read_text
+from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.core import Core, fingerprint
+from akto_proxy.guard.validators import VALIDATORS
+
+
+def test_triggers_miss_nothing(sample_rules, sample_validators, pieces):
+    core = Core(sample_rules, sample_validators, frozenset(), None)
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.sampled_from(pieces) | st.text(max_size=4), max_size=14).map("".join))
+    def check(text):
+        data = text.encode("utf-8", "replace")
+        found = core.find(data, range(len(sample_rules)), 0, len(data))
+        assert core.resolve(found) == core.resolve(core.find(data, core.triggered(data), 0, len(data)))
+
+    check()
+
+
+def test_triggers_and_heads_of_shipped_rules_miss_none_of_their_examples():
+    rules = [rule for name in names("guard/rules", ".toml") for rule in parse_rules(read_text(name), name)]
+    core = Core(rules, VALIDATORS, frozenset(), None)
+    for number, rule in enumerate(rules):
+        for example in rule.yes:
+            data = example.encode("utf-8", "replace")
+            assert number in core.triggered(data), rule.id
+            assert not core.beginnings[number].anchored or number in core.begun(data, -1), rule.id
+
+
+def test_the_fingerprint_follows_what_is_compiled(sample_rules):
+    assert fingerprint(sample_rules) == fingerprint(list(sample_rules)) != fingerprint(sample_rules[::-1])
