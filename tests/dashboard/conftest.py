@@ -18,6 +18,7 @@ from akto_proxy.config import assets
 from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.guard.catalogue import parse_rules
+from akto_proxy.guard.engine import Engine
 from akto_proxy.store.control import Person
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.sqlite import SqliteStore
@@ -63,7 +64,7 @@ def control(tmp_path: Path) -> Iterator[SqlControlStore]:
 
 @pytest.fixture(scope="session")
 def workshop() -> Workshop:
-    """The shipped packs over a few of the shipped rules, so that compiling takes no time."""
+    """The shipped packs and rules, with an engine of a few of them, so that compiling takes no time."""
     every = [
         rule for name in assets.names("guard/rules", ".toml") for rule in parse_rules(assets.read_text(name), name)
     ]
@@ -74,7 +75,7 @@ def workshop() -> Workshop:
         name.rpartition("/")[2].removesuffix(".yaml"): assets.read_text(name)
         for name in assets.names("policy/packs", ".yaml")
     }
-    return Workshop(chosen, default=packs["default"], packs=packs)
+    return Workshop(every, default=packs["default"], packs=packs, engine=Engine(chosen))
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """An exception: a rule that no longer acts for one caller, endpoint or agent, written into the policy text as data.
 
 The policy keeps acting for all others. For the one named, a copy of it without the rule takes its place, so every other
-rule of that policy still acts there. The text is written anew, so comments in it are lost; the version before has them.
+rule of that policy still acts there. For personal data the whole type is left out, as several rules know one type. The
+text is written anew, so comments in it are lost; the version before has them.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import yaml
 
 from akto_proxy.dashboard.workshop import Draft
+from akto_proxy.dashboard.yamls import dumped
 from akto_proxy.errors import PolicyError
 from akto_proxy.policy.rules import DetectRule
 
@@ -46,7 +49,7 @@ def with_exception(draft: Draft, policy: str, rule: str, field: str, value: str)
     if copy["rules"]:
         _narrow(copy, field, value)
         data["policies"].append(copy)
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    return dumped(data)
 
 
 def _copy(draft: Draft, data: dict[str, Any], found: dict[str, Any], rule: str) -> dict[str, Any]:
@@ -55,15 +58,23 @@ def _copy(draft: Draft, data: dict[str, Any], found: dict[str, Any], rule: str) 
     number = next(n for n in range(1, 10_000) if f"{found['name']}-except-{n}" not in names)
     clauses = [item for item in draft.policies.clauses() if item.policy.name == found["name"]]
     rules = []
+    target = _target(draft, rule)
     for written, clause in zip(found["rules"], clauses, strict=True):
         if rule not in draft.policies.rule_ids(clause):
             rules.append(written)
         elif isinstance(clause.rule, DetectRule):
             but = written.get("but", [])
-            rules.append({**written, "but": [*([but] if isinstance(but, str) else but), rule]})
+            rules.append({**written, "but": [*([but] if isinstance(but, str) else but), target]})
     if rules == found["rules"]:
         raise PolicyError(f"policy {found['name']!r} has no rule {rule!r} in the version that is in force")
-    return {**found, "name": f"{found['name']}-except-{number}", "rules": [item for item in rules if _acts(item)]}
+    made = {**found, "name": f"{found['name']}-except-{number}", "rules": [item for item in rules if _acts(item)]}
+    return deepcopy(made)
+
+
+def _target(draft: Draft, rule: str) -> str:
+    """What is left out: for personal data its type, as several rules know one type; else the one rule."""
+    known = draft.policies.known.get(rule)
+    return known.entity if known is not None and known.category == "pii" else rule
 
 
 def _acts(rule: dict[str, Any]) -> bool:
@@ -97,7 +108,7 @@ def _excluding(exclude: dict[str, Any] | None, field: str, value: str) -> dict[s
 
 
 def _narrow(copy: dict[str, Any], field: str, value: str) -> None:
-    scope = copy["scope"] = yaml.safe_load(yaml.safe_dump(copy.get("scope") or {}))
+    scope = copy["scope"] = yaml.safe_load(dumped(copy.get("scope") or {}))
     holder, key = _place(scope, field)
     holder[key] = [value]
     copy["description"] = f"{copy.get('description', '')} Without the rules excepted for {field} {value}.".strip()[

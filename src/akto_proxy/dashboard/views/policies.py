@@ -18,6 +18,7 @@ from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.versions import save
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto, me
 from akto_proxy.dashboard.workshop import MAX_TEXT, Draft
+from akto_proxy.dashboard.yamls import dumped
 from akto_proxy.errors import PolicyError
 from akto_proxy.model import Direction, Role
 from akto_proxy.policy.cases import run_cases
@@ -85,11 +86,6 @@ def change_mode(request: Request, name: Short, change: Short) -> Response:
     found.update(changes[change])
     version = save(request, dumped(data), f"{name}: {change}")
     return goto("/policies?said=" + ("proposed" if version.state == "proposed" else "saved"), request)
-
-
-def dumped(data: Any) -> str:
-    """Policy data as YAML."""
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
 
 
 @AREA.get("/policies/packs", Need.READ)
