@@ -171,3 +171,25 @@ async def test_keep_alive_is_asked_of_the_kernel(pool, listener):
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     conn.abort()
+
+
+async def test_a_name_is_looked_up_once_for_a_burst_of_dials(listener):
+    loop = asyncio.get_running_loop()
+    looked_up = []
+
+    class Names:
+        """The loop, but for its resolver."""
+
+        def __getattr__(self, name):
+            return getattr(loop, name)
+
+        async def getaddrinfo(self, host, port, **_):
+            looked_up.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    upstream = Upstream("http", "model.example", listener.getsockname()[1])
+    pool = Pool(upstream, Timeouts(), Limits(), Counters(), Names())
+    made = [await pool.dial() for _ in range(5)]
+    assert looked_up == ["model.example"]
+    for conn in made:
+        conn.abort()

@@ -202,3 +202,22 @@ async def test_two_workers_share_a_port(house):
     assert first.server.counters.requests
     assert second.counters.requests
     await second.stop()
+
+
+async def test_the_operator_has_a_port_of_his_own(house):
+    def admin(path):
+        return (200, b"text/plain", b"requests 0\n") if path == b"/metrics" else None
+
+    one = await house(server_args={"admin": admin})
+    reader, writer = await asyncio.open_connection("127.0.0.1", one.server.admin_port)
+    for path, expected in ((b"/metrics", b"requests 0\n"), (b"/v1/models", b"no such page\n"), (b"/healthz", b"ok")):
+        writer.write(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+        got = await reader.readuntil(b"\r\n\r\n")
+        length = int(got.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        assert expected in await reader.readexactly(length)
+    writer.close()
+    assert one.server.counters.requests == 0
+    assert one.upstream.connections == 0
+    caller = await one.call()
+    caller.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")  # not on the callers' port
+    assert (await caller.answer())[2].startswith(b"GET /metrics")

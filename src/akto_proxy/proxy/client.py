@@ -7,7 +7,8 @@ still sends is thrown away for `Timeouts.linger` seconds, so that it can read th
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
 from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.proxy import heads
@@ -15,10 +16,8 @@ from akto_proxy.proxy.core import Core
 from akto_proxy.proxy.flow import Flow
 from akto_proxy.proxy.reader import Head, RequestError, RequestReader
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Local = Callable[[Head], "Refusal | None"]
+Local = Callable[[Head], Refusal | None]
+"""Answers what must never go upstream; None for everything else."""
 
 
 class ClientConnection(asyncio.Protocol):

@@ -158,5 +158,5 @@ class ProxyOptions:
     strict: bool = False
     """Hand over the trace before the last byte of the answer, so that no caller has an answer without its record."""
     admin_port: int = 0
-    """Where `Server` answers the operator (metrics); 0 means nowhere."""
+    """Where `Server` answers the operator, if it was given an `admin`; 0 takes a free port."""
     admin_host: str = "127.0.0.1"

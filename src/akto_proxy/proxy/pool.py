@@ -20,6 +20,9 @@ from akto_proxy.proxy.upstream import UpstreamConnection
 _ASK_AFTER = 0.25
 """Seconds of idleness after which a connection's state is asked of the kernel (1.4 us) before it is used again."""
 
+_NAME_LIFE = 2.0
+"""Seconds a looked-up name is believed: a burst of dials is one look-up, and a changed name is soon seen."""
+
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
@@ -41,6 +44,8 @@ class Pool:
         self._loop = loop
         self._idle: list[UpstreamConnection] = []
         self._closed = False
+        self._resolved: list[_Address] = []
+        self._resolved_until = 0.0
         self._tls = client_context(upstream.ca) if upstream.scheme == "https" else None
 
     def take(self) -> UpstreamConnection | None:
@@ -122,8 +127,16 @@ class Pool:
         return protocol
 
     async def _resolve(self, host: str, port: int) -> list[_Address]:
+        now = self._loop.time()
+        if now < self._resolved_until:
+            return self._resolved
+        literal = _literal(host)
+        if literal is not None:
+            return [(literal, (host, port))]
         found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in found]
+        self._resolved = [(family, address) for family, _, _, _, address in found]
+        self._resolved_until = now + _NAME_LIFE
+        return self._resolved
 
     async def _connect(self, addresses: Iterable[_Address]) -> socket.socket:
         failure: OSError = OSError("no address")
@@ -156,6 +169,16 @@ def client_context(ca: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _literal(host: str) -> socket.AddressFamily | None:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return family
+    return None
 
 
 def _tune(sock: socket.socket) -> None:

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.face import Handler, Refusal
 from akto_proxy.model import Trace
-from akto_proxy.proxy.client import ClientConnection
+from akto_proxy.proxy.client import ClientConnection, Local
 from akto_proxy.proxy.core import Core, Gate
 from akto_proxy.proxy.counters import Counters
 from akto_proxy.proxy.options import ProxyOptions, Tls
 from akto_proxy.proxy.pool import Pool
 from akto_proxy.proxy.reader import Head
+
+Admin = Callable[[bytes], tuple[int, bytes, bytes] | None]
+"""A path to a status, a content type and a body, or None where there is nothing."""
 
 _JSON = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
 
@@ -36,17 +39,20 @@ class Server:
         gate: Gate | None = None,
         on_fault: Callable[[str], None] | None = None,
         ready: Callable[[], str] | None = None,
+        admin: Admin | None = None,
     ) -> None:
         self.options = options
         self.counters = Counters()
         self.port = 0
+        self.admin_port = 0
         self._handler = handler
         self._on_trace = on_trace
         self._gate = gate
         self._on_fault = on_fault
         self._ready = ready
+        self._admin = admin
         self._core: Core | None = None
-        self._listener: asyncio.AbstractServer | None = None
+        self._listeners: list[asyncio.AbstractServer] = []
         self._clients: set[ClientConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._context = server_context(options.tls) if options.tls else None
@@ -65,21 +71,29 @@ class Server:
         )
         core.prefix = options.upstream.prefix.encode("ascii")
         core.authority = options.upstream.authority
-        scheme = "https" if self._context else "http"
+        self.port = await self._listen(core, self._local, options.host, options.port, self._context)
+        if self._admin is not None:
+            own = Core(options, self._handler, pool, loop)  # its requests are not counted as traffic
+            self.admin_port = await self._listen(own, self._operate, options.admin_host, options.admin_port, None)
+        self._sweep()
+
+    async def _listen(self, core: Core, local: Local, host: str, port: int, context: ssl.SSLContext | None) -> int:
+        scheme = "https" if context else "http"
         try:
-            self._listener = await loop.create_server(
-                lambda: ClientConnection(core, self._clients, self._local, scheme),
-                options.host,
-                options.port,
+            listener = await core.loop.create_server(
+                lambda: ClientConnection(core, self._clients, local, scheme),
+                host,
+                port,
                 backlog=2048,
-                reuse_port=options.reuse_port or None,
-                ssl=self._context,
-                ssl_handshake_timeout=options.timeouts.head if self._context else None,
+                reuse_port=self.options.reuse_port or None,
+                ssl=context,
+                ssl_handshake_timeout=self.options.timeouts.head if context else None,
             )
         except OSError as error:
-            raise ConfigError(f"cannot listen on {options.host}:{options.port}: {error.strerror}") from None
-        self.port = self._listener.sockets[0].getsockname()[1]
-        self._sweep()
+            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        self._listeners.append(listener)
+        bound: int = listener.sockets[0].getsockname()[1]
+        return bound
 
     def reload_tls(self) -> None:
         """Read the certificate and key again; connections that are open keep the old one.
@@ -102,8 +116,8 @@ class Server:
         if core is None:
             return True
         core.draining = True
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         deadline = core.loop.time() + self.options.timeouts.drain
         while True:
             for client in list(self._clients):
@@ -118,8 +132,8 @@ class Server:
 
     async def stop(self) -> None:
         """Close everything at once."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         if self._timer is not None:
             self._timer.cancel()
         for client in list(self._clients):
@@ -147,6 +161,16 @@ class Server:
         problem = "" if target == b"/healthz" else self._problem()
         body = b'{"status":"ok"}\n' if not problem else b'{"status":"%b"}\n' % problem.encode("ascii", "replace")
         return Refusal(503 if problem else 200, _JSON, b"" if head.method == b"HEAD" else body, "probe")
+
+    def _operate(self, head: Head) -> Refusal:
+        """The answer to the operator: whatever `admin` says, and nothing ever goes upstream from here."""
+        assert self._admin is not None
+        answer = self._local(head)
+        if answer is not None:
+            return answer
+        page = self._admin(head.target) if head.method in (b"GET", b"HEAD") else None
+        status, kind, body = page or (404, b"text/plain", b"no such page\n")
+        return Refusal(status, [(b"Content-Type", kind)], b"" if head.method == b"HEAD" else body, "admin")
 
     def _problem(self) -> str:
         if self.draining:
