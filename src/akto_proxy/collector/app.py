@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import FastAPI, Request, Response
 
 from akto_proxy.collector.access import GUARD, INGEST, Access
@@ -24,7 +25,11 @@ from akto_proxy.collector.judge import Judge, JudgeLine
 from akto_proxy.collector.problem import Problem
 from akto_proxy.errors import StorageError
 from akto_proxy.store.control import ControlStore, ProxyHealth
-from akto_proxy.store.face import TraceStore
+from akto_proxy.store.face import Retention, TraceStore
+
+_log = structlog.get_logger("akto_proxy.collector")
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks at retention."""
 
 OWNED = (
     "/v1/traces",
@@ -61,6 +66,7 @@ def create_app(
     random: Callable[[int], bytes],
     judge: Judge | None = None,
     local_token: str = "",
+    retention: Retention = Retention(),  # noqa: B008 - frozen
     limits: CollectorLimits = CollectorLimits(),
 ) -> FastAPI:
     """The collector.
@@ -73,6 +79,7 @@ def create_app(
         judge: gives verdicts and masks what connectors send; without one the verdict routes answer 503 and bodies of
             Akto records are not kept.
         local_token: a secret of this deployment itself, accepted as an ingest token.
+        retention: what to remove, looked at each hour while the app lives; the default keeps everything.
         limits: sizes and shares.
     """
     access = Access(control, now=now, local=local_token, records=limits.token_records, size=limits.token_bytes)
@@ -81,7 +88,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(_sweep(store, retention, now))
         yield
+        sweeper.cancel()
         await asyncio.to_thread(intake.close)
         if line is not None:
             line.close()
@@ -93,6 +102,16 @@ def create_app(
     _own_routes(app, store, control, access, intake, now, limits)
     AktoRoutes(access, intake, line, now, random, limits.body, limits.unpacked).add(app)
     return app
+
+
+async def _sweep(store: TraceStore, retention: Retention, now: Callable[[], float]) -> None:
+    while retention != Retention():
+        try:
+            removed = await asyncio.to_thread(store.sweep, retention, now())
+            _log.info("retention", removed=removed)
+        except StorageError as error:
+            _log.error("retention", error=str(error))
+        await asyncio.sleep(SWEEP_EVERY)
 
 
 def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
