@@ -34,24 +34,24 @@ def behaves(path: Path) -> bool:
     )
 
 
-def test_every_module_has_its_test_file():
-    missing = [
+EXCUSED = (ROOT / "tests" / "unmirrored.txt").read_text("utf-8").split()
+"""Modules that are tested through others and have no test file of their own yet. The list may only shrink."""
+
+
+def unmirrored() -> list[str]:
+    return [
         str(path.relative_to(SOURCE))
         for path in modules()
         if behaves(path) and not (ROOT / "tests" / path.relative_to(SOURCE).parent / f"test_{path.name}").exists()
     ]
-    assert not missing
 
 
-def test_every_test_file_has_its_module():
-    orphans = []
-    for path in (ROOT / "tests").rglob("test_*.py"):
-        place = path.relative_to(ROOT / "tests")
-        if len(place.parts) == 1 or place.parts[0] in ("attacks", "faults", "docs", "e2e", "bench", "deploy"):
-            continue  # whole-product tests mirror no file
-        if not (SOURCE / place.parent / path.name.removeprefix("test_")).exists():
-            orphans.append(str(place))
-    assert not orphans
+def test_every_module_has_its_test_file_or_a_listed_excuse():
+    assert not sorted(set(unmirrored()) - set(EXCUSED))
+
+
+def test_no_excuse_outlives_its_reason():
+    assert not sorted(set(EXCUSED) - set(unmirrored()))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
@@ -60,5 +60,5 @@ def test_nothing_is_a_stub(path: Path):
 
 
 def test_every_module_says_its_idea():
-    silent = [path for path in SOURCE.rglob("*.py") if not path.read_text("utf-8").lstrip().startswith('"""')]
+    silent = [path for path in SOURCE.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent
