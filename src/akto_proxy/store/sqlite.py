@@ -231,12 +231,18 @@ class SqliteStore(SqliteReads):
         found = 0
         with self._readers() as db:
             conditions, values = self._scan(db, where)
-        while True:
-            removed = self._remove(f"SELECT t.seq FROM trace t {clause(conditions)} ORDER BY t.seq LIMIT ?", values)
-            found += removed
-            if removed < _REMOVE_STEP:
-                break
-        self._reclaim()
+        with self._lock:
+            self._db.execute("PRAGMA secure_delete = ON")  # erased is erased: free pages are overwritten with zeros
+        try:
+            while True:
+                step = self._remove(f"SELECT t.seq FROM trace t {clause(conditions)} ORDER BY t.seq LIMIT ?", values)
+                found += step
+                if step < _REMOVE_STEP:
+                    break
+            self._reclaim()
+        finally:
+            with self._lock:
+                self._db.execute("PRAGMA secure_delete = OFF")
         return found
 
     def sweep(self, retention: Retention, now: float) -> int:
@@ -302,8 +308,8 @@ class SqliteStore(SqliteReads):
                 db.execute(f"DROP TABLE fts_{day:d}")
                 db.execute("DELETE FROM text_day WHERE day = ?", (day,))
         with self._lock, contextlib.suppress(sqlite3.Error):
-            self._db.execute("PRAGMA incremental_vacuum").fetchall()
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # `execute` would step this pragma once, which frees one page; a script is run to its end.
+            self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def close(self) -> None:
         """Give back the files."""
