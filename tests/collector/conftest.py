@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from akto_proxy.collector.app import CollectorLimits, create_app
-from akto_proxy.collector.judge import Verdict
+from akto_proxy.collector.judge import Judge, Verdict
 from akto_proxy.model import Action, Decision, Direction, Severity
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.sqlite import SqliteStore
@@ -48,6 +48,11 @@ def control(tmp_path: Path) -> Iterator[SqlControlStore]:
     made = SqlControlStore(f"sqlite:///{tmp_path}/control.db", random=os.urandom)
     yield made
     made.close()
+
+
+@pytest.fixture
+def judged() -> Judge:
+    return judge
 
 
 @pytest.fixture

@@ -262,12 +262,13 @@ def _foreign(guardrail: Mapping[str, Any]) -> tuple[Decision, ...]:
 def stable_id(found: Item, random: bytes) -> str:
     """A time-ordered id: the same for the same message sent twice, when the sender named it; else new.
 
-    One exchange may come twice on purpose, first the request, then both sides: these are two records.
+    One exchange may come several times on purpose: the request, then both sides, and a stream again and again as it
+    grows. These are different records: only the last has the whole answer, and any may have the verdict that counts.
     """
     name = found.request_headers.get(f"{_PREFIX}akto_message_id", "")
     if name:
-        sides = f"{bool(found.response)}\n{found.path}\n{found.at:.3f}\n{name}"
-        random = sha256(sides.encode()).digest()[:10]
+        parts = (name, found.path, f"{found.at:.3f}", found.request, found.response)
+        random = sha256("\n".join(parts).encode("utf-8", "replace")).digest()[:10]
     noise = int.from_bytes(random[:10], "big")
     high = (int(found.at * 1000) & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | noise >> 64 & 0x0FFF
     return f"{high:016x}{1 << 63 | noise & 0x3FFF_FFFF_FFFF_FFFF:016x}"
