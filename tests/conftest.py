@@ -37,7 +37,7 @@ class Product:
         return self.process.wait(30)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 40.0) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:

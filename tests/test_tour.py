@@ -49,7 +49,7 @@ def test_an_attack_is_refused(said: list[str]):
 
 
 def test_the_traces_are_listed(said: list[str]):
-    for word in ("redacted", "blocked", "/v1/chat/completions"):
+    for word in ("redact", "block", "aws-access-key-id"):
         assert word in said[3]
 
 

@@ -70,3 +70,9 @@ def test_an_exchange_ends_under_the_policy_it_began_with(make_path: Any):
     path.handler.swap(other.handler._shared.guard)
     assert b"AKIA" not in began.request(json.dumps(CHAT).encode()).body
     assert b"AKIA" in path.send(CHAT)[1].body
+
+
+def test_a_secret_in_a_refused_path_is_in_no_trace(path: Any):
+    refusal = path.open("/nowhere/AKIAQ3EGR7ZL5XWVT2MH")
+    assert refusal.status == 403
+    assert "AKIA" not in repr(refusal)

@@ -61,7 +61,7 @@ def list_traces(
     if json:
         _lines(page.items)
         return
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(_table(page.items) if page.items else "No traces.")
     if page.partial:
         console.print("The text search stopped at its limit; give --since a shorter time.", style="yellow")
@@ -99,7 +99,7 @@ def follow(user: User = "", rule: Rule = "", verdict: Verdict = [], json: Json =
     """Print traces as they arrive, until Ctrl-C."""
     wanted = verdicts(verdict)
     store = open_store(load(os.environ))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)
     try:
         cursor = store.after().cursor
         while True:

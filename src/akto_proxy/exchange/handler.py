@@ -12,6 +12,7 @@ from akto_proxy.errors import BodyError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.exchange import GuardedExchange
 from akto_proxy.exchange.face import Refusal, RequestHead
+from akto_proxy.exchange.record import masked
 from akto_proxy.exchange.shared import Guard, Shared
 from akto_proxy.wire.reply import error_body
 from akto_proxy.wire.route import Route, Target, canonical, resolve
@@ -63,6 +64,10 @@ class Guardrails:
             return self._refused(head, method, None, reason, status, message)
         return self._refused(head, method, (target, self._route(method, target.path)), reason, status, message)
 
+    def _shown(self, path: str) -> str:
+        """A path for the trace of a refusal: callers choose it, so it is read like any other text."""
+        return masked(path, self._shared.guard.scanner.engine.scan(path))
+
     def _route(self, method: str, path: str) -> Route:
         key = (method, path)
         route = self._routes.get(key)
@@ -99,7 +104,7 @@ class Guardrails:
             shared.now(),
             shared.options,
             method,
-            found[0].path if found else "",
+            self._shown(found[0].path) if found else "",
             route,
             status,
             caller,

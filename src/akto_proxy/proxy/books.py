@@ -5,13 +5,15 @@ Nothing here may keep an answer from its caller: a trace that cannot be made or 
 
 from __future__ import annotations
 
+from time import monotonic
+
 from akto_proxy.exchange.face import Exchange
 from akto_proxy.model import Trace
 from akto_proxy.proxy.core import Core, Token
 
 
 class Books:
-    """The times of one exchange (the loop's seconds; 0 means not yet) and its place in the gate."""
+    """The times of one exchange (monotonic seconds, 0 means not yet) and its place in the gate."""
 
     __slots__ = ("_core", "first_out", "started", "token", "up_first")
 
@@ -44,7 +46,7 @@ class Books:
             self._core.fault(error)
 
     def _trace(self, exchange: Exchange, status: int, client_gone: bool) -> Trace | None:
-        now = self._core.loop.time()
+        now = monotonic()
         start = self.started
         try:
             return exchange.trace(

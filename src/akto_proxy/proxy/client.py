@@ -230,6 +230,8 @@ class ClientConnection(asyncio.Protocol):
         self._reader.stop()
         refusal = self._core.refusal(error.reason, error.status, str(error), self._request)
         self._core.count_refusal(error.reason)
+        if refusal.trace is not None and self._flow is None:
+            self._core.keep_trace(refusal.trace)
         flow, self._flow = self._flow, None
         if flow is not None:
             self._core.counters.active -= 1

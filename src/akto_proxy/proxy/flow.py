@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from time import monotonic
 from typing import Protocol
 
 from akto_proxy.errors import UpstreamError
@@ -91,7 +92,7 @@ class Flow:
         self._over = self._read = self._retried = False
         self._keepalive = b""
         self._last_in = self._last_out = core.loop.time()
-        self._books = Books(core, self._last_in)
+        self._books = Books(core, monotonic())
 
     # -- the client side
 
@@ -234,7 +235,8 @@ class Flow:
 
     def up_head(self, status: int, headers: Headers, length: int) -> None:
         """The upstream's head came."""
-        self._books.up_first = self._last_in = self._core.loop.time()
+        self._last_in = self._core.loop.time()
+        self._books.up_first = monotonic()
         try:
             self._take_head(status, headers, length)
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
@@ -277,7 +279,7 @@ class Flow:
             data = self._answer.take()
             self._last_out = self._core.loop.time()
             if not self._books.first_out:
-                self._books.first_out = self._last_out
+                self._books.first_out = monotonic()
             self._client.write(data)
 
     def _take_head(self, status: int, headers: Headers, length: int) -> None:
@@ -361,6 +363,8 @@ class Flow:
         if self._over:
             return
         self._core.count_refusal(refusal.reason)
+        if refusal.trace is not None and self._exchange is None:
+            self._core.keep_trace(refusal.trace)
         self._drop_upstream()
         answer = self._answer
         answer.keep = answer.keep and not refusal.close and not self._core.draining and self._skippable()
