@@ -1,1 +1,1 @@
-"""Tell the operator what is right, what is wrong and what to do."""
+"""Says what is wrong, and what to do about it: facts are gathered at sockets, verdicts about them are pure."""

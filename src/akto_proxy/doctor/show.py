@@ -1,0 +1,40 @@
+"""Prints results as they come, and the verdict at the end, in words a tired person can act on."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from akto_proxy.doctor.result import Report, Result, State
+
+_MARKS = {
+    State.OK: "[green]ok  [/]",
+    State.WARN: "[yellow]warn[/]",
+    State.FAIL: "[red]FAIL[/]",
+    State.SKIP: "[dim]skip[/]",
+}
+_INDENT = " " * 27
+
+
+def show(console: Console, result: Result) -> None:
+    """One check: its mark, its name, what was seen, and what to do."""
+    console.print(f"{_MARKS[result.state]}  {result.name:<20} {escape(result.what)}")
+    if result.fix and result.state in (State.WARN, State.FAIL):
+        console.print(f"{_INDENT}[dim]fix:[/] {escape(result.fix)}")
+    elif result.fix:
+        console.print(f"{_INDENT}[dim]{escape(result.fix)}[/]")
+
+
+def verdict(console: Console, report: Report) -> None:
+    """The end: every trouble by its name, with what shows it."""
+    count = {state: sum(item.state is state for item in report.results) for state in State}
+    line = (
+        f"{count[State.OK]} ok, {count[State.WARN]} to read, {count[State.FAIL]} failed, {count[State.SKIP]} not asked"
+    )
+    console.print()
+    if not report.troubles:
+        console.print(f"[bold green]Nothing is broken.[/] {line}.")
+        return
+    for trouble, names in report.troubles:
+        console.print(f"[bold red]Trouble: {trouble.value}[/] ({', '.join(names)})")
+    console.print(f"{line}. Work from the top: a later check often fails because an earlier one does.")
