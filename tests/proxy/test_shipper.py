@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,7 @@ import pytest
 
 from akto_proxy.collector.app import create_app
 from akto_proxy.model import Action, Caller, Decision, Direction, Message, Severity, Timing, Trace, Usage
-from akto_proxy.proxy.ship_targets import CollectorTarget, ShipError, failure
+from akto_proxy.proxy.ship_targets import AktoOptions, AktoTarget, CollectorTarget, ShipError, failure
 from akto_proxy.proxy.shipper import Shipper, ShipperOptions
 from akto_proxy.spool.audit import Entry, Signer, Verifier
 from akto_proxy.spool.frame import Frame, Kind
@@ -244,4 +244,18 @@ async def test_two_shippers_do_not_work_on_one_spool(root: Path) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-Maker = Callable[[], Shipper]
+async def test_in_akto_mode_our_own_collector_understands_us(
+    root: Path, target: CollectorTarget, store: SqliteStore
+) -> None:
+    spool = new_spool(root)
+    for number in range(5):
+        spool.append(record(number))
+    akto = AktoTarget(target._client, AktoOptions("http://c", "secret"))
+    await akto.check()
+    for _ in range(2):  # the second time the same batch: kept once, because each message is named
+        await everything(ship(root, akto))
+        (spool.directory / "cursor").unlink()
+    assert store.count() == 5
+    found = store.search().items[0]
+    assert (found.verdict, found.user, found.session, found.prompt_tokens) == (Action.REDACT, "u", "s", 3)
+    spool.close()
