@@ -75,7 +75,7 @@ def trace_of() -> Callable[..., Trace]:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TraceStore]:
     if request.param == "chdb":
         pytest.importorskip("chdb", reason="chdb (embedded ClickHouse, 887 MB) is not installed")
-        yield from embedded(request.config.stash.setdefault(_SHARED, {}), tmp_path)
+        yield from embedded(request.config, tmp_path)
         return
     made = SqliteStore(tmp_path / "traces.db", full_text=request.param == "sqlite-full-text")
     yield made
@@ -85,10 +85,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TraceStore
 _SHARED = pytest.StashKey[dict[str, EmbeddedClient]]()
 
 
-def embedded(shared: dict[str, EmbeddedClient], tmp_path: Path) -> Iterator[TraceStore]:
+def embedded(config: pytest.Config, tmp_path: Path) -> Iterator[TraceStore]:
     """An empty store in the one embedded ClickHouse a process may have."""
-    client = shared.get("client") or EmbeddedClient(tmp_path / "chdb")
-    shared["client"] = client
+    shared = config.stash.setdefault(_SHARED, {})
+    if not shared:
+        shared["client"] = EmbeddedClient(tmp_path / "chdb")
+        config.add_cleanup(shared["client"].close)
+    client = shared["client"]
     for table in ("trace", "link"):
         client.command(f"DROP TABLE IF EXISTS akto.{table}")
     yield ClickHouseStore(client, database="akto", arrival=time.time_ns)

@@ -14,6 +14,9 @@ from akto_proxy.store.face import By
 from akto_proxy.store.rows import is_error, latency_bucket
 
 HOUR = 3600
+DAY_HOURS = 24
+BY_DAY = 8
+"""Added to a latency's kind where the row is of a whole day (its `hour` is the day): a month is 30 days' rows."""
 MINUTE = 60
 
 TOTAL = 0
@@ -78,8 +81,9 @@ class Rollup:
         _sum(self.minutes.setdefault(int(trace.started // MINUTE), [0] * len(counters)), counters)
         timing = trace.timing
         for kind, value in enumerate((timing.total, timing.guard, timing.first_byte)):
-            key = (hour, kind, latency_bucket(value))
-            self.latencies[key] = self.latencies.get(key, 0) + sign
+            bucket = latency_bucket(value)
+            for key in ((hour, kind, bucket), (hour // DAY_HOURS, kind + BY_DAY, bucket)):
+                self.latencies[key] = self.latencies.get(key, 0) + sign
         if trace.caller.session:
             self._session(trace, sign)
 

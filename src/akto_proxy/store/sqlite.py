@@ -22,10 +22,11 @@ from akto_proxy.model import Trace
 from akto_proxy.store.bodies import PLAIN, SAMPLES, Codec, train
 from akto_proxy.store.face import ALL, Entry, Filter, Note, Retention
 from akto_proxy.store.rollup import COUNTERS, Rollup
-from akto_proxy.store.rows import COLUMNS, flat, latency_bucket, searchable
+from akto_proxy.store.rows import COLUMNS, flat, searchable
 from akto_proxy.store.sqlite_pool import Readers, id_bytes
-from akto_proxy.store.sqlite_read import SqliteReads, holds_words, used_bytes
+from akto_proxy.store.sqlite_read import SqliteReads
 from akto_proxy.store.sqlite_schema import migrate
+from akto_proxy.store.sqlite_shapes import Latencies, holds_words, used_bytes
 from akto_proxy.store.sqlite_where import clause
 
 _REMOVE_STEP = 500
@@ -95,7 +96,7 @@ class SqliteStore(SqliteReads):
             return holds_words(self._codec.expand(dictionary, data), wanted)
 
         db.create_function("has_words", 3, has_words, deterministic=True)
-        db.create_function("latency_bucket", 1, latency_bucket, deterministic=True)
+        db.create_aggregate("latencies", 3, Latencies)  # type: ignore[arg-type]  # typeshed wants int results only
 
     def insert_many(self, entries: Sequence[Trace | Entry], notes: Sequence[Note] = ()) -> int:
         """Keep what is not yet kept, all or nothing; the number of new traces."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from math import ceil, floor, inf
+from math import floor, inf
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from akto_proxy.model import Action, Trace, trace_from_dict
+from akto_proxy.model import Trace, trace_from_dict
 from akto_proxy.store.bodies import Codec
 from akto_proxy.store.face import (
     ALL,
@@ -30,15 +30,29 @@ from akto_proxy.store.face import (
     Fresh,
     Link,
     Page,
-    Session,
     SessionPage,
     Storage,
-    Summary,
     Totals,
 )
 from akto_proxy.store.rollup import CODES, COUNTERS, HOUR, MINUTE, TOTAL
 from akto_proxy.store.rows import COLUMNS, quantiles, summary, words
 from akto_proxy.store.sqlite_pool import Readers, id_bytes, id_text
+from akto_proxy.store.sqlite_shapes import (
+    HOURLY,
+    LATENCY_SUM,
+    cursor_of,
+    edges,
+    holds_words,
+    latency_ranges,
+    read_cursor,
+    to_bucket,
+    to_count,
+    to_page,
+    to_session,
+    to_summary,
+    used_bytes,
+    whole_hours,
+)
 from akto_proxy.store.sqlite_where import clause, column, match, of_decision, of_trace
 
 MAX_BUCKETS = 2000
@@ -78,7 +92,7 @@ class SqliteReads:
                 if self._full_text:
                     return self._search_days(db, where, cursor, limit)
                 return self._search_scan(db, where, cursor, limit)
-            return _page(self._newest(db, of_trace(where), cursor, limit + 1), limit)
+            return to_page(self._newest(db, of_trace(where), cursor, limit + 1), limit)
 
     def _newest(
         self, db: sqlite3.Connection, condition: tuple[list[str], list[Any]], cursor: str, limit: int
@@ -86,14 +100,14 @@ class SqliteReads:
         sql, values = list(condition[0]), list(condition[1])
         if cursor:
             sql.append("(t.at, t.seq) < (?, ?)")
-            values += _cursor(cursor)
+            values += read_cursor(cursor)
         query = f"SELECT t.seq, t.id, {_T_COLUMNS} FROM trace t {clause(sql)} ORDER BY t.at DESC, t.seq DESC LIMIT ?"
         return db.execute(query, (*values, limit)).fetchall()
 
     def _search_days(self, db: sqlite3.Connection, where: Filter, cursor: str, limit: int) -> Page:
         """With the full-text index: day by day, newest first."""
         rows: list[tuple[Any, ...]] = []
-        newest = _cursor(cursor)[0] if cursor else inf
+        newest = read_cursor(cursor)[0] if cursor else inf
         for (day,) in db.execute("SELECT day FROM text_day ORDER BY day DESC").fetchall():
             start, end = day * 86400, (day + 1) * 86400
             if start > newest or (where.until and start >= where.until) or end <= where.since:
@@ -104,7 +118,7 @@ class SqliteReads:
             rows += self._newest(db, (sql, values), cursor, limit + 1 - len(rows))
             if len(rows) > limit:
                 break
-        return _page(rows, limit)
+        return to_page(rows, limit)
 
     def _search_scan(self, db: sqlite3.Connection, where: Filter, cursor: str, limit: int) -> Page:
         """Without an index: look into the bodies of the newest traces that fit the rest of the filter."""
@@ -117,12 +131,12 @@ class SqliteReads:
                 if body and holds_words(self._codec.expand(*body), where.text):
                     found.append(row)
                     if len(found) > limit:
-                        return _page(found, limit)
+                        return to_page(found, limit)
             if len(rows) < step:
-                return _page(found, limit)
+                return to_page(found, limit)
             scanned += len(rows)
-            cursor = _mark(rows[-1])
-        page = _page(found, limit)
+            cursor = cursor_of(rows[-1])
+        page = to_page(found, limit)
         return Page(page.items, cursor, partial=True)
 
     def count(self, where: Filter = ALL) -> int:
@@ -150,17 +164,17 @@ class SqliteReads:
         """The names with the most traces."""
         with self._readers() as db:
             rows = self._groups(db, by, where, max(1, min(limit, MAX_PAGE)))
-        return tuple(_count(row) for row in rows)
+        return tuple(to_count(row) for row in rows)
 
     def _groups(self, db: sqlite3.Connection, by: By | str, where: Filter, limit: int) -> list[tuple[Any, ...]]:
         """(name, counters..., last) with the most traces first. `by` is a grouping, or "" for everything."""
         code = TOTAL if not by else CODES.get(By(by))
         parts: list[tuple[str, list[Any]]] = []
         if where.only_time and code is not None:
-            low, high = _hours(where)
+            low, high = whole_hours(where)
             if low < high:
-                parts.append((_HOURLY, [code, low, high]))
-            parts += [self._raw(db, by, edge) for edge in _edges(where)]
+                parts.append((HOURLY, [code, low, high]))
+            parts += [self._raw(db, by, edge) for edge in edges(where)]
         else:
             parts.append(self._raw(db, by, where))
         union = " UNION ALL ".join(sql for sql, _ in parts)
@@ -213,16 +227,17 @@ class SqliteReads:
         found: dict[int, list[tuple[int, int]]] = {}
         scans = [where]
         if where.only_time:
-            low, high = _hours(where)
-            sql = "SELECT kind, bucket, SUM(count) FROM latency WHERE hour >= ? AND hour < ? GROUP BY kind, bucket"
-            for kind, bucket, count in db.execute(sql, (low, high)) if low < high else ():
-                found.setdefault(kind, []).append((bucket, count))
-            scans = _edges(where)
+            sql = LATENCY_SUM
+            for values in latency_ranges(*whole_hours(where)):
+                for kind, bucket, count in db.execute(sql, values):
+                    found.setdefault(kind, []).append((bucket, count))
+            scans = edges(where)
         for part in scans:
-            conditions, values = self._scan(db, part)
-            for kind, name in enumerate(("total_us", "guard_us", "first_us")):
-                sql = f"SELECT latency_bucket(t.{name}), COUNT(*) FROM trace t {clause(conditions)} GROUP BY 1"
-                found.setdefault(kind, []).extend(db.execute(sql, values).fetchall())
+            conditions, bound = self._scan(db, part)
+            query = f"SELECT latencies(t.total_us, t.guard_us, t.first_us) FROM trace t {clause(conditions)}"
+            (packed,) = db.execute(query, bound).fetchone()
+            for kind, bucket, count in orjson.loads(packed or b"[]"):
+                found.setdefault(kind, []).append((bucket, count))
         return found
 
     def timeline(self, where: Filter, *, step: float) -> tuple[Bucket, ...]:
@@ -237,7 +252,7 @@ class SqliteReads:
             rows = self._steps(db, where, step)
         low, high = floor(bounds[0] / step), floor(bounds[1] / step)
         found = {int(row[0]): row for row in rows}
-        return tuple(_bucket(found.get(index), index * step) for index in range(low, high + 1))
+        return tuple(to_bucket(found.get(index), index * step) for index in range(low, high + 1))
 
     def _steps(self, db: sqlite3.Connection, where: Filter, step: float) -> list[tuple[Any, ...]]:
         aligned = step % MINUTE == 0 and where.since % MINUTE == 0 and where.until % MINUTE == 0
@@ -284,7 +299,7 @@ class SqliteReads:
         )
         with self._readers() as db:
             rows = db.execute(query, (*values, limit + 1)).fetchall()
-        items = tuple(_session(row) for row in rows[:limit])
+        items = tuple(to_session(row) for row in rows[:limit])
         return SessionPage(items, f"{items[-1].last!r}:{items[-1].id}" if len(rows) > limit else "")
 
     def thread(self, session: str, *, limit: int = 200) -> tuple[Trace, ...]:
@@ -333,7 +348,7 @@ class SqliteReads:
                 return Fresh((), str(newest))
             query = f"SELECT t.seq, t.id, {_T_COLUMNS} FROM trace t WHERE t.seq > ? ORDER BY t.seq LIMIT ?"
             rows = db.execute(query, (int(cursor), max(1, min(limit, MAX_PAGE)))).fetchall()
-        items = tuple(_summary(row) for row in rows)
+        items = tuple(to_summary(row) for row in rows)
         return Fresh(items, str(rows[-1][0]) if rows else cursor)
 
     def distinct(self, by: By, *, since: float = 0.0, limit: int = 100) -> tuple[str, ...]:
@@ -396,76 +411,3 @@ class SqliteReads:
 
     def _trace(self, dictionary: int, data: bytes) -> Trace:
         return trace_from_dict(orjson.loads(self._codec.expand(dictionary, data)))
-
-
-_HOURLY = f"SELECT name, {', '.join(COUNTERS)}, last FROM hourly WHERE code = ? AND hour >= ? AND hour < ?"
-
-
-def used_bytes(db: sqlite3.Connection) -> int:
-    """Bytes in use in the file, without its free pages."""
-    pages, free, size = (
-        int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * size
-
-
-def _hours(where: Filter) -> tuple[int, float]:
-    """The whole hours inside the filter's time: [low, high)."""
-    return ceil(where.since / HOUR), (where.until // HOUR if where.until else inf)
-
-
-def _edges(where: Filter) -> list[Filter]:
-    """What of the filter's time lies outside its whole hours."""
-    low, high = _hours(where)
-    if low >= high:
-        return [where]
-    edges = []
-    if where.since % HOUR:
-        edges.append(Filter(since=where.since, until=low * HOUR))
-    if where.until % HOUR:
-        edges.append(Filter(since=high * HOUR, until=where.until))
-    return edges
-
-
-def _cursor(cursor: str) -> tuple[float, int]:
-    at, _, seq = cursor.partition(":")
-    return float(at), int(seq)
-
-
-def _mark(row: tuple[Any, ...]) -> str:
-    return f"{row[2]!r}:{row[0]}"
-
-
-def _page(rows: list[tuple[Any, ...]], limit: int) -> Page:
-    items = tuple(_summary(row) for row in rows[:limit])
-    return Page(items, _mark(rows[limit - 1]) if len(rows) > limit else "")
-
-
-def _summary(row: tuple[Any, ...]) -> Summary:
-    return summary(id_text(row[1]), row[2:])
-
-
-def _session(row: tuple[Any, ...]) -> Session:
-    name, first, last, traces, flagged, verdict, user, agent, model, prompt, completion = row
-    return Session(name, first, last, traces, flagged, Action(verdict), user, agent, model, prompt, completion)
-
-
-def _count(row: tuple[Any, ...]) -> Count:
-    name, traces, alerted, redacted, blocked, errors, _, prompt, completion, last = row
-    return Count(name, traces, alerted, redacted, blocked, errors, prompt, completion, last)
-
-
-def _bucket(row: tuple[Any, ...] | None, at: float) -> Bucket:
-    if row is None:
-        return Bucket(at)
-    traces, alerted, redacted, blocked, errors, _, prompt, completion = (int(value or 0) for value in row[1:])
-    allowed = traces - alerted - redacted - blocked
-    return Bucket(at, traces, allowed, alerted, redacted, blocked, errors, prompt, completion)
-
-
-def holds_words(record: bytes, wanted: str) -> bool:
-    """Whether the bodies of a record hold every word."""
-    data = orjson.loads(record)
-    sides = (data.get(side) or {} for side in ("request", "response"))
-    text = "\n".join(side.get("body", "") for side in sides if side.get("encoding", "text") == "text").lower()
-    return all(word in text for word in words(wanted))

@@ -65,7 +65,15 @@ def _m004_text(db: sqlite3.Connection) -> None:
     _run(db, "CREATE TABLE text_day (day INTEGER PRIMARY KEY)")
 
 
-MIGRATIONS = (_m001_traces, _m002_rollups, _m003_links, _m004_text)
+def _m005_latency_by_day(db: sqlite3.Connection) -> None:
+    _run(
+        db,
+        "INSERT INTO latency (hour, kind, bucket, count) "
+        "SELECT hour / 24, kind + 8, bucket, SUM(count) FROM latency WHERE kind < 8 GROUP BY 1, 2, 3",
+    )
+
+
+MIGRATIONS = (_m001_traces, _m002_rollups, _m003_links, _m004_text, _m005_latency_by_day)
 """Append only."""
 
 
