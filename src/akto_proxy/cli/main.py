@@ -12,8 +12,9 @@ from importlib import metadata
 import typer
 from rich.console import Console
 
-from akto_proxy.cli import policy, scan, spool, traces
+from akto_proxy.cli import data, policy, scan, spool, traces
 from akto_proxy.cli.audit import app as audit_app
+from akto_proxy.cli.doctor import doctor
 from akto_proxy.cli.run import proxy, server, up
 from akto_proxy.errors import AktoProxyError, StorageError
 
@@ -39,6 +40,9 @@ app.command("up")(up)
 app.command("proxy")(proxy)
 app.command("server")(server)
 app.command("scan")(scan.scan)
+app.command("doctor")(doctor)
+app.command("export")(data.export)
+app.command("delete")(data.delete)
 app.add_typer(traces.app, name="traces")
 app.add_typer(policy.app, name="policy")
 app.add_typer(spool.app, name="spool")
