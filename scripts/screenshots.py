@@ -97,7 +97,7 @@ FLAGGED = (
         "",
         (
             "prompt-injection",
-            "jailbreak-strict",
+            "default-injection",
             "injection",
             "PROMPT_INJECTION",
             Severity.HIGH,
@@ -251,10 +251,15 @@ def decision(flagged: tuple, path: str) -> Decision:
 
 
 SHOTS = (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390))
+NARROW = ("overview", "traces", "trace", "activity", "policies", "incident", "login")
+"""Pages whose narrow pictures are kept too (`--all` takes every page at every width)."""
+TALLEST = 1500
 
 
-def shoot(base: str, cookies: list[dict], pages: dict[str, str], folder: Path, only: str = "") -> None:
-    """Take each page in both themes and both widths, whole length (at most 2,400 px)."""
+def shoot(
+    base: str, cookies: list[dict], pages: dict[str, str], folder: Path, only: str = "", every: bool = False
+) -> None:
+    """Take each page in both themes, the more important ones at both widths, whole length up to TALLEST."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -269,19 +274,30 @@ def shoot(base: str, cookies: list[dict], pages: dict[str, str], folder: Path, o
             page.on("console", lambda m: print("console:", m.text) if m.type in ("error", "warning") else None)
             page.on("pageerror", lambda e: print("page error:", e))
             for name, path in pages.items():
-                if only and only not in name:
+                if (only and only not in name) or (width < 600 and name not in NARROW and not every):
                     continue
                 page.goto(base + path, wait_until="load")
                 page.wait_for_timeout(250)
-                height = min(2400, page.evaluate("document.documentElement.scrollHeight"))
+                height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
                 wide = page.evaluate("document.documentElement.scrollWidth")
                 if wide > width:
                     print(f"{name} at {width}: scrolls sideways ({wide})")
                 page.set_viewport_size({"width": width, "height": max(860, height)})
                 page.screenshot(path=folder / f"{name}-{theme}-{width}.png")
+                shrink(folder / f"{name}-{theme}-{width}.png")
                 page.set_viewport_size({"width": width, "height": 860})
             context.close()
         browser.close()
+
+
+def shrink(path: Path) -> None:
+    """Keep 128 colours, which is what these pages have; without Pillow the picture stays as it is."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def serve(app: object, port: int = 0) -> tuple[str, Callable[[], None]]:
@@ -456,6 +472,7 @@ def main() -> None:
     read.add_argument("--only", default="")
     read.add_argument("--traces", type=int, default=6000)
     read.add_argument("--data", type=Path, default=None)
+    read.add_argument("--all", action="store_true")
     given = read.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = given.data or Path(scratch)
@@ -475,8 +492,15 @@ def main() -> None:
         )
         token = app.state.house.sessions.begin("ada@acme.example", ip="10.0.0.7", agent="Firefox 145 on Linux")
         base, stop = serve(app)
-        shoot(base, [{"name": "akto_session", "value": token, "url": base}], tour(store), given.folder, given.only)
-        shoot(base, [], {"login": "/login"}, given.folder, given.only)
+        shoot(
+            base,
+            [{"name": "akto_session", "value": token, "url": base}],
+            tour(store),
+            given.folder,
+            given.only,
+            given.all,
+        )
+        shoot(base, [], {"login": "/login"}, given.folder, given.only, given.all)
         stop()
 
 

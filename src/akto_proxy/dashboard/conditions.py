@@ -62,8 +62,7 @@ def conditions(params: Mapping[str, str], now: float, *, default: str = "24h") -
     asked = {key: value.strip()[:MAX_VALUE] for key, value in params.items() if value.strip()}
     since = asked.get("since", default)
     since = since if since in RANGES else default
-    start = now - RANGES[since] if RANGES[since] else 0.0
-    end = 0.0 if since == "all" else now + 1
+    start, end = _around(RANGES[since], now)
     if "from" in asked or "to" in asked:
         since, start, end = "", _float(asked.get("from", "")), _float(asked.get("to", ""))
     words = {key: asked[key] for key in WORDS if key in asked}
@@ -79,6 +78,14 @@ def conditions(params: Mapping[str, str], now: float, *, default: str = "24h") -
     known = {*WORDS, "since", "from", "to", "verdict", "severity", "bypassed", "status"}
     kept = {key: value for key, value in asked.items() if key in known}
     return Conditions(where, kept, since)
+
+
+def _around(span: float, now: float) -> tuple[float, float]:
+    """The last `span` seconds, widened to whole hours (up to an hour: minutes), which a store answers from rollups."""
+    if not span:
+        return 0.0, 0.0
+    step = 60.0 if span <= 3600 else 3600.0
+    return (now - span) // step * step, (now // step + 1) * step
 
 
 def step_for(where: Filter, now: float, *, buckets: int = 60) -> float:

@@ -11,12 +11,12 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from akto_proxy.dashboard.conditions import Conditions, conditions, step_for
+from akto_proxy.dashboard.conditions import Conditions, conditions
 from akto_proxy.dashboard.exceptions import FIELDS, with_exception
 from akto_proxy.dashboard.house import House, house, in_force
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.versions import save
-from akto_proxy.dashboard.views.overview import bars, verdict_chart
+from akto_proxy.dashboard.views.overview import bars
 from akto_proxy.dashboard.views.traces import find
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto, me
 from akto_proxy.errors import PolicyError
@@ -46,7 +46,6 @@ def activity(request: Request) -> Response:
     values: dict[str, Any] = {
         "title": "Guardrail activity",
         "section": "activity",
-        "charts": True,
         "asked": asked,
         "keep": {
             **asked.asked,
@@ -59,7 +58,6 @@ def activity(request: Request) -> Response:
         "rows": rows,
         "next": following,
         "counts": {key: len(parts.control.marked(key, limit=1000)) for key in STATES if key != "active"},
-        "verdicts": verdict_chart(parts.traces.timeline(where, step=step_for(where, parts.clock()))),
         "totals": parts.traces.totals(where),
         "rules": bars(parts.traces.top(By.RULE, where, limit=6), "rule", asked.since, by_verdict=True),
         "categories": bars(parts.traces.top(By.CATEGORY, where, limit=6), "category", asked.since, by_verdict=True),

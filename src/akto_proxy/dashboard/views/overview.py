@@ -13,6 +13,7 @@ from akto_proxy.dashboard import formats
 from akto_proxy.dashboard.conditions import Conditions, conditions, step_for
 from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
+from akto_proxy.dashboard.together import together
 from akto_proxy.dashboard.web import Area
 from akto_proxy.model import Severity
 from akto_proxy.store.face import Bucket, By, Count, Filter, Totals
@@ -27,24 +28,26 @@ def overview(request: Request) -> Response:
     """The front page."""
     parts = house(request)
     asked = conditions(request.query_params, parts.clock())
-    totals = parts.traces.totals(asked.where)
+    found = together(
+        totals=lambda: parts.traces.totals(asked.where),
+        before=lambda: parts.traces.totals(asked.before()) if asked.since != "all" else Totals(),
+        buckets=lambda: over_time(parts, asked.where),
+        recent=lambda: parts.traces.events(_severe(asked.where), limit=6).items,
+    )
+    totals, buckets = found["totals"], found["buckets"]
     if not totals.traces and not parts.traces.count(Filter()):
         return parts.pages.answer(request, "overview_empty.html", _next_steps(parts))
-    buckets = parts.traces.timeline(asked.where, step=step_for(asked.where, parts.clock()))
     values = {
         "title": "Overview",
         "section": "overview",
         "charts": True,
         "since": asked.since,
-        "totals": totals,
-        "before": parts.traces.totals(asked.before()) if asked.since != "all" else Totals(),
+        **found,
         "change": formats.change,
-        "buckets": buckets,
         "verdicts": verdict_chart(buckets),
         "tokens": token_chart(buckets),
         "latency": latency_rows(totals),
         "proxies": _proxies(parts),
-        "recent": parts.traces.events(_severe(asked.where), limit=6).items,
         **_tops(parts, asked),
     }
     return parts.pages.answer(request, "overview.html", values)
@@ -117,6 +120,12 @@ def bars(counts: Iterable[Count], field: str, since: str, *, by_verdict: bool = 
 def link(field: str, name: str, since: str) -> str:
     """The query of a list of traces that have `name` in `field`."""
     return formats.query({field: name, "since": since})
+
+
+def over_time(parts: House, where: Filter) -> tuple[Bucket, ...]:
+    """Verdicts over time in about 60 steps, up to now: a range ends on a whole hour, and what is to come is no zero."""
+    now = parts.clock()
+    return tuple(bucket for bucket in parts.traces.timeline(where, step=step_for(where, now)) if bucket.at <= now)
 
 
 def verdict_chart(buckets: tuple[Bucket, ...]) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from akto_proxy.dashboard.conditions import Conditions, conditions, step_for
+from akto_proxy.dashboard.conditions import Conditions, conditions
 from akto_proxy.dashboard.house import House, house, in_force
 from akto_proxy.dashboard.roles import Need
+from akto_proxy.dashboard.together import together
 from akto_proxy.dashboard.views.incidents import FIELDS, LONGEST
-from akto_proxy.dashboard.views.overview import bars, verdict_chart
+from akto_proxy.dashboard.views.overview import bars, over_time, verdict_chart
 from akto_proxy.dashboard.web import Area, NotFoundError
 from akto_proxy.model import Caller
 from akto_proxy.policy.compile import Scope
@@ -36,7 +38,7 @@ def endpoints(request: Request) -> Response:
         "asked": asked,
         "rows": rows,
         "routes": parts.traces.top(By.ROUTE, asked.where, limit=MOST),
-        "refused": parts.traces.count(Filter(since=asked.where.since, until=asked.where.until, outcome="refused")),
+        "refused": next((c.traces for c in parts.traces.top(By.OUTCOME, asked.where) if c.name == "refused"), 0),
     }
     return parts.pages.answer(request, "endpoints.html", values)
 
@@ -62,7 +64,7 @@ def _scope(item: Summary) -> Scope:
 def endpoint(request: Request, name: str = "") -> Response:
     """One endpoint: its traffic, and which policies apply there and why not."""
     parts = house(request)
-    asked = conditions({**request.query_params, "endpoint": name}, parts.clock(), default="7d")
+    asked = conditions({**request.query_params, "endpoint": name}, parts.clock())
     last = parts.traces.search(Filter(endpoint=name), limit=1).items if name else ()
     if not last:
         raise NotFoundError("No call to this endpoint is kept.")
@@ -72,23 +74,29 @@ def endpoint(request: Request, name: str = "") -> Response:
         "name": name,
         "last": last[0],
         "lines": explain(in_force(parts).policies, _scope(last[0])),
-        **_profile(parts, asked),
-        "callers": bars(parts.traces.top(By.USER, asked.where, limit=8), "user", asked.since),
-        "models": bars(parts.traces.top(By.MODEL, asked.where, limit=8), "model", asked.since),
+        **_profile(parts, asked, By.ENDPOINT, callers=By.USER, models=By.MODEL),
     }
     return parts.pages.answer(request, "endpoint.html", values)
 
 
-def _profile(parts: House, asked: Conditions) -> dict[str, Any]:
-    step = step_for(asked.where, parts.clock())
-    return {
-        "charts": True,
-        "asked": asked,
-        "totals": parts.traces.totals(asked.where),
-        "verdicts": verdict_chart(parts.traces.timeline(asked.where, step=step)),
-        "rules": bars(parts.traces.top(By.RULE, asked.where, limit=8), "rule", asked.since, by_verdict=True),
-        "recent": parts.traces.events(asked.where, limit=12).items,
-    }
+def _profile(parts: House, asked: Conditions, by: By, **more: By) -> dict[str, Any]:
+    """What both kinds of profile show; `more` names further lists of bars."""
+    top, where = parts.traces.top, asked.where
+
+    def listed(kind: By) -> Any:
+        return bars(top(kind, where, limit=8), kind.value, asked.since, by_verdict=kind is By.RULE)
+
+    # Counts, not totals: latency quantiles of one caller would need every row.
+    found = together(
+        count=lambda: top(by, where, limit=1),
+        buckets=lambda: over_time(parts, where),
+        recent=lambda: parts.traces.events(where, limit=12).items,
+        rules=lambda: listed(By.RULE),
+        **{name: partial(listed, kind) for name, kind in more.items()},
+    )
+    count = found.pop("count")
+    verdicts = verdict_chart(found.pop("buckets"))
+    return {"charts": True, "asked": asked, "count": count[0] if count else Count(""), "verdicts": verdicts, **found}
 
 
 @AREA.get("/callers", Need.READ)
@@ -126,19 +134,16 @@ def caller(request: Request, field: str = "", value: str = "") -> Response:
     parts = house(request)
     if field not in KINDS or not value:
         raise NotFoundError("There is no such caller.")
-    asked = conditions({**request.query_params, field: value}, parts.clock(), default="7d")
-    found = parts.traces.top(KINDS[field], asked.where, limit=1)
+    asked = conditions({**request.query_params, field: value}, parts.clock())
     now = parts.clock()
+    profile = _profile(parts, asked, KINDS[field], endpoints=By.ENDPOINT, addresses=By.IP)
     values = {
         "title": value,
         "section": "callers",
         "field": field,
         "value": value,
-        "count": found[0] if found else None,
-        "risk": risk(found[0]) if found else 0,
-        **_profile(parts, asked),
-        "endpoints": bars(parts.traces.top(By.ENDPOINT, asked.where, limit=8), "endpoint", asked.since),
-        "addresses": bars(parts.traces.top(By.IP, asked.where, limit=8), "ip", asked.since),
+        "risk": risk(profile["count"]),
+        **profile,
         "blocks": [b for b in parts.control.blocks() if b.until > now and (b.field, b.value) == (field, value)],
         "fields": FIELDS,
         "lasts": list(LONGEST),

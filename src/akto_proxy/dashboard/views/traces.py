@@ -144,10 +144,18 @@ def _trace(parts: House, trace: Trace) -> dict[str, Any]:
         "section": "traces",
         "trace": trace,
         "shown": detail(trace, parts.options.proxy_url),
-        "in_session": parts.traces.count(Filter(session=trace.caller.session)) if trace.caller.session else 0,
+        "in_session": _in_session(parts, trace),
         "sealed": "sealed" in (trace.request.encoding, trace.response.encoding),
         "events": [f"{trace.id}:{number}" for number in range(len(trace.decisions))],
     }
+
+
+def _in_session(parts: House, trace: Trace) -> int:
+    """How many calls of its session are near (a day before and after): enough to offer the thread."""
+    if not trace.caller.session:
+        return 0
+    near = Filter(since=trace.started - 86400, until=trace.started + 86400, session=trace.caller.session)
+    return parts.traces.count(near)
 
 
 @AREA.post("/traces/{trace_id}/unmask", Need.UNMASK)
