@@ -15,7 +15,7 @@ from math import ceil
 from akto_proxy.guard.digits import asks, count
 from akto_proxy.guard.shape import narrowest, widest
 from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
-from akto_proxy.guard.trigger import Ask, bits, is_wide, letters_of, write_bytes
+from akto_proxy.guard.trigger import Ask, bits, is_wide, letters_of, plain_run, shortest, write_bytes
 
 OVERLAP = 64  # bytes of the text before that are searched again for anchors: the widest anchor
 _RARE = 24.0  # bits that end a head: four or five letters
@@ -109,9 +109,9 @@ def _anchor(node: Node) -> str:
     if said <= _LEAST:
         return next((found for item in items if isinstance(item, Alt) and (found := _anchor(item))), "")
     begin, end = best
-    inner = "".join(write_bytes(item) for item in items[begin + 1 : end - 1])
-    last = write_bytes(parts[end - 1].least) if end - begin > 1 else ""
-    return write_bytes(parts[begin].least) + inner + last
+    last = [parts[end - 1].least] if end - begin > 1 else []
+    chosen = [parts[begin].least, *items[begin + 1 : end - 1], *last]
+    return "".join(write_bytes(item) for item in plain_run(chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class _Part:
 
 
 def _measured(item: Node) -> _Part:
-    least = Rep(item.item, item.low, item.low) if isinstance(item, Rep) else item
+    least = shortest(item)
     return _Part(least, narrowest(item) > 0, widest(item), widest(least), bits(item), bits(least))
 
 

@@ -19,6 +19,7 @@ WIDE = 16  # a class of more characters than this says little
 ENOUGH = 12.0  # bits that make a trigger rare enough to leave the rest of the pattern out
 _WORD = 3  # bytes that make a word worth searching for
 _LONG = 8  # letters of a word that are searched for
+_RUN = 8  # repeats of a wide class that make a long run
 _FEW = 4  # characters that one place of a word may hold
 _SPELLINGS = 16  # spellings of one word
 _MOST = 400  # words of one group
@@ -104,7 +105,20 @@ def trigger(node: Node) -> str:
     whole = _trimmed(items, wide=False)
     core = _trimmed(items, wide=True)
     chosen = core if sum(bits(item) for item in core) >= ENOUGH else whole
-    return "".join(write_bytes(item) for item in chosen)
+    return "".join(write_bytes(item) for item in plain_run(chosen))
+
+
+def plain_run(items: list[Node]) -> list[Node]:
+    """The items, or of those without a word only the long run of a wide class among them.
+
+    A sign or two before such a run (`[13][a-z]{25}`) would say more, but every occurrence of it in a text of nothing
+    else starts the run anew, and vectorscan is quadratic then: 113 s for 10 MB of one digit, alone no such pattern
+    shows it, two together do.
+    """
+    runs = [item for item in items if isinstance(item, Rep) and is_wide(item) and item.low >= _RUN]
+    if not runs or any(letters_of([*items])):
+        return items
+    return [shortest(max(runs, key=lambda item: item.low))]
 
 
 def _flat(node: Node) -> list[Node]:
@@ -128,12 +142,13 @@ def _trimmed(items: list[Node], *, wide: bool) -> list[Node]:
         end -= 1
     kept = items[begin:end]
     for edge in {0, len(kept) - 1} if kept else ():
-        kept[edge] = _shortest(kept[edge])
+        kept[edge] = shortest(kept[edge])
     return kept
 
 
-def _shortest(node: Node) -> Node:
-    return Rep(node.item, node.low, node.low) if isinstance(node, Rep) else node
+def shortest(node: Node) -> Node:
+    """The least of an item at an edge that every match holds, and no more of it than says enough."""
+    return Rep(node.item, min(node.low, MANY), min(node.low, MANY)) if isinstance(node, Rep) else node
 
 
 def is_wide(node: Node) -> bool:
@@ -186,9 +201,10 @@ def _repeat(node: Rep) -> str:
         high = node.high if node.high is None or _ascii(node.item) else node.high * 4
     else:
         inner, high = f"(?:{write_bytes(node.item)})", node.high
-    if high is not None and high > MANY and high != node.low:
-        high = None
-    return inner + bounds(node.low, high)
+    # Two long counted repeats in one database make vectorscan quadratic on a run that both may take (1.1 s
+    # for 1 MB of one digit, 113 s for 10), so counting ends at MANY.
+    low = min(node.low, MANY)
+    return inner + bounds(low, None if high is not None and high > MANY else high)
 
 
 def _ascii(char: Char) -> bool:
