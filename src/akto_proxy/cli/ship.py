@@ -13,12 +13,13 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any
 
 import httpx
 import structlog
 
-from akto_proxy.cli import logs, worker
+from akto_proxy.cli import build, logs, worker
 from akto_proxy.cli.serve import local_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.proxy.ship_targets import AktoOptions, AktoTarget, CollectorTarget, ShipError, Target
@@ -99,17 +100,18 @@ def chosen(client: httpx.AsyncClient, settings: Settings, local: CollectorTarget
 
 async def _report(settings: Settings, target: CollectorTarget, shipper: Shipper) -> None:
     while True:
+        policy = await asyncio.to_thread(lambda: build.policy_set(build.policies(settings)).version)
         with contextlib.suppress(ShipError):
-            await target.report(_health(settings, shipper))
+            await target.report(_health(settings, shipper, policy))
         await asyncio.sleep(HEALTH_EVERY)
 
 
-def _health(settings: Settings, shipper: Shipper) -> dict[str, Any]:
+def _health(settings: Settings, shipper: Shipper, policy: str) -> dict[str, Any]:
     stats = shipper.stats
     return {
         "name": f"{os.uname().nodename}:{settings.akto_proxy_port}",
-        "version": "",
-        "policy_version": "",
+        "version": metadata.version("akto-agent-proxy"),
+        "policy_version": policy,
         "lag": stats.lag,
         "state": stats.state,
     }
