@@ -23,9 +23,9 @@ def test_a_rule_is_named_when_all_it_asks_for_occurs(data, rules):
 
 
 def test_only_what_ends_later_counts():
-    made = Plan([Ask("ab"), Ask("cd")], once=False).compile()
-    assert made.since(b"ab cd", 2) == [1]
-    assert sorted(made.since(b"ab cd ab", 2)) == [0, 1]
+    made = Plan([Ask("", ((b"abc",),)), Ask("", ((b"cde",),))], once=False).compile()
+    assert made.since(b"abc cde", 3) == [1]
+    assert sorted(made.since(b"abc cde abc", 3)) == [0, 1]
 
 
 def test_nothing_to_ask_is_never_answered():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import hyperscan
@@ -18,6 +18,7 @@ from akto_proxy.errors import PolicyError
 from akto_proxy.guard.trigger import Ask
 
 _ONCE = hyperscan.HS_FLAG_SINGLEMATCH
+_ANY_CASE = b"(?i)"
 
 Joint = tuple[frozenset[int], tuple[frozenset[int], ...], tuple[int, ...]]
 """What must have fired beside a word: a pattern (or none), one of each further group; and the rules it stands for."""
@@ -26,8 +27,11 @@ Joint = tuple[frozenset[int], tuple[frozenset[int], ...], tuple[int, ...]]
 class Pass:
     """One vectorscan database. Any thread may use it: each running scan takes a scratch of its own."""
 
-    def __init__(self, alone: dict[int, list[int]], joint: dict[int, list[Joint]], database: Any) -> None:
+    def __init__(
+        self, alone: dict[int, list[int]], joint: dict[int, list[Joint]], each: frozenset[int], database: Any
+    ) -> None:
         self._alone = alone
+        self._each = each
         self._joint = joint
         self._database = database
         self._scan = database.scan if database else None
@@ -42,7 +46,7 @@ class Pass:
         }
         return pack(
             [
-                json.dumps([self._alone, joint]).encode(),
+                json.dumps([self._alone, joint, sorted(self._each)]).encode(),
                 bytes(hyperscan.dumpb(self._database)) if self._database else b"",
             ]
         )
@@ -55,7 +59,7 @@ class Pass:
             ValueError: another version or another kind of processor dumped it.
         """
         tables, database = unpack(dumped)
-        alone, joint = json.loads(tables)
+        alone, joint, each = json.loads(tables)
         try:
             loaded = hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK) if database else None
         except hyperscan.HyperscanError as error:
@@ -63,35 +67,35 @@ class Pass:
         return Pass(
             {int(key): rules for key, rules in alone.items()},
             {int(key): [_joint(item) for item in items] for key, items in joint.items()},
+            frozenset(each),
             loaded,
         )
 
     def run(self, data: bytes) -> list[int]:
         """The numbers of the rules whose questions `data` answers, in no order."""
-        return self._answered(self._hits(data, -1))
+        hits: list[int] = []
+        self._run(data, _hit, hits)
+        return self._answered(hits) if hits else hits
 
     def since(self, data: bytes, place: int) -> list[int]:
-        """As `run`, of what ends beyond `place`; only for a database that reports each time."""
-        return self._answered(self._hits(data, place))
+        """As `run`, of what ends beyond `place`; of what reports only once also some that ends before."""
+        hits: list[int] = []
+        self._run(data, _late, (hits, place, self._each))
+        return self._answered(hits) if hits else hits
 
-    def _hits(self, data: bytes, place: int) -> list[int]:
-        hits = [place]
+    def _run(self, data: bytes, handler: Callable[..., None], context: Any) -> None:
         if self._scan is None:
-            return hits
+            return
         scratches = self._scratches
         scratch = scratches.pop() if scratches else self._scratch.clone()
         try:
-            self._scan(data, match_event_handler=_hit, context=hits, scratch=scratch)
+            self._scan(data, match_event_handler=handler, context=context, scratch=scratch)
         except hyperscan.ScanTerminated:
             pass  # every expression has reported
         finally:
             scratches.append(scratch)
-        hits[0] = -1
-        return hits
 
     def _answered(self, hits: list[int]) -> list[int]:
-        if len(hits) == 1:
-            return []
         fired = frozenset(hits)
         numbers: dict[int, None] = {}
         for hit in fired:
@@ -109,9 +113,10 @@ class Plan:
     def __init__(self, asked: Iterable[Ask], *, once: bool = True) -> None:
         """Each question's place is the number of its rule; an empty one is never answered.
 
-        An expression reports `once` a text, or each time.
+        An expression reports `once` a text; if not, words report each time (patterns would at every character of a
+        long run).
         """
-        self.once = once
+        self._once = once
         self.expressions: list[bytes] = []
         self.alone: dict[int, list[int]] = {}
         self.joint: dict[int, list[Joint]] = {}
@@ -122,7 +127,7 @@ class Plan:
                 distinct.setdefault(question, []).append(number)
         for question, numbers in distinct.items():
             pattern = [self._id(question.pattern.encode("ascii"))] if question.pattern else []
-            groups = [frozenset(self._id(b"(?i)" + _escape(word)) for word in group) for group in question.words]
+            groups = [frozenset(self._id(_ANY_CASE + _escape(word)) for word in group) for group in question.words]
             if len(pattern) + len(groups) == 1:
                 for known in pattern or groups[0]:
                     self.alone.setdefault(known, []).extend(numbers)
@@ -144,15 +149,17 @@ class Plan:
             PolicyError: vectorscan cannot hold an expression.
         """
         if not self.expressions:
-            return Pass(self.alone, self.joint, None)
+            return Pass(self.alone, self.joint, frozenset(), None)
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         try:
             count = len(self.expressions)
-            flags = [_ONCE if self.once else 0] * count
+            words = () if self._once else (n for n in range(count) if self.expressions[n].startswith(_ANY_CASE))
+            each = frozenset(words)
+            flags = [0 if number in each else _ONCE for number in range(count)]
             database.compile(expressions=self.expressions, ids=list(range(count)), flags=flags)
         except hyperscan.HyperscanError as error:
             raise PolicyError(f"rules: vectorscan refuses a pattern: {error}; make its repeats smaller") from None
-        return Pass(self.alone, self.joint, database)
+        return Pass(self.alone, self.joint, each, database)
 
 
 def pack(parts: list[bytes]) -> bytes:
@@ -184,8 +191,13 @@ def _joint(item: list[Any]) -> Joint:
     return frozenset(needed), tuple(frozenset(group) for group in others), tuple(rules)
 
 
-def _hit(number: int, _start: int, end: int, _flags: int, hits: list[int]) -> None:
-    if end > hits[0]:
+def _hit(number: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:
+    hits.append(number)
+
+
+def _late(number: int, _start: int, end: int, _flags: int, context: tuple[list[int], int, frozenset[int]]) -> None:
+    hits, place, each = context
+    if end > place or number not in each:
         hits.append(number)
 
 
