@@ -82,8 +82,8 @@ def engine(rules: Sequence[Rule], cache: Path | None, *, allow: frozenset[str] =
     path = cache / f"{fingerprint(rules)}.vectorscan" if cache else None
     kept = _bytes(path) if path else None
     built = Engine(rules, database=kept, allow=allow)
-    if path is not None and kept is None:
-        _keep(path, built.dump())
+    if path is not None and (fresh := built.dump()) != kept:  # none was kept, or one that did not fit this machine
+        _keep(path, fresh)
     return built
 
 
