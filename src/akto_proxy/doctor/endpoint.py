@@ -55,6 +55,8 @@ def state(facts: HttpFacts, target: Target, *, token: bool) -> Result:
     word = outcome.of_answer(facts.status, facts.body)
     if word == "upstream_unauthorized" and not token:
         return ok(name, "reached; it asks for a token, as it should (asked without one, so that nothing wakes)")
+    if word == "upstream_not_found" and not target.is_hugging_face:
+        return ok(name, "reached; an application needs no health page (404)")
     if word in _FIXES:
         what, fix, trouble = _FIXES[word]
         return fail(name, what, fix, trouble)

@@ -47,6 +47,7 @@ class Plan:
     timeout: float = 5.0
     patience: float = 15.0
     resolvers: tuple[tuple[str, int], ...] = ()
+    lookup: Callable[[str, float], tuple[str, ...]] = sockets.lookup
     aws: Callable[[], Sequence[Result]] | None = None
     now: Callable[[], float] = time.time
 
@@ -83,7 +84,7 @@ def _configuration(plan: Plan, _: _Seen) -> Iterator[Result]:
 
 def _way(plan: Plan, seen: _Seen) -> Iterator[Result]:
     name, port = plan.target.dial
-    seen.dns = sockets.dns(name, plan.resolvers, plan.timeout)
+    seen.dns = sockets.dns(name, plan.resolvers, plan.timeout, plan.lookup)
     yield network.dns(seen.dns, private=plan.private)
     yield network.environment(machine.environment(plan.environ), (plan.target.host, plan.proxy.host))
     seen.tcp = sockets.tcp(seen.dns.addresses, port, plan.timeout)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from akto_proxy.doctor.result import Report, Result, State
+from akto_proxy.doctor.validate import Step
 
 _MARKS = {
     State.OK: "[green]ok  [/]",
@@ -13,16 +14,23 @@ _MARKS = {
     State.FAIL: "[red]FAIL[/]",
     State.SKIP: "[dim]skip[/]",
 }
-_INDENT = " " * 27
+_INDENT = " " * 29
 
 
 def show(console: Console, result: Result) -> None:
     """One check: its mark, its name, what was seen, and what to do."""
-    console.print(f"{_MARKS[result.state]}  {result.name:<20} {escape(result.what)}")
+    console.print(f"{_MARKS[result.state]}  {result.name:<22} {escape(result.what)}")
     if result.fix and result.state in (State.WARN, State.FAIL):
         console.print(f"{_INDENT}[dim]fix:[/] {escape(result.fix)}")
     elif result.fix:
         console.print(f"{_INDENT}[dim]{escape(result.fix)}[/]")
+
+
+def show_step(console: Console, step: Step) -> None:
+    """One step of the validation, with what there is to see."""
+    show(console, step.result)
+    for name, text in step.seen:
+        console.print(f"{_INDENT}[dim]{escape(name)}:[/] {escape(text)}")
 
 
 def verdict(console: Console, report: Report) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import queue
 import secrets
 import socket
 import ssl
 import struct
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -42,14 +44,35 @@ def word(error: BaseException) -> str:
     return "error"
 
 
-def dns(name: str, resolvers: Sequence[tuple[str, int]], timeout: float) -> DnsFacts:
+def lookup(name: str, timeout: float) -> tuple[str, ...]:
+    """The addresses this machine's resolver gives, none when it gives none in time."""
+    found: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
+
+    def ask_system() -> None:
+        addresses: tuple[str, ...] = ()
+        with contextlib.suppress(OSError, UnicodeError):
+            answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            addresses = tuple(dict.fromkeys(str(item[4][0]) for item in answers))
+        found.put(addresses)
+
+    # The system's call has no deadline of its own: a thread that hangs is left behind and ends with the process.
+    threading.Thread(target=ask_system, daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        return found.get(timeout=timeout)
+    return ()
+
+
+def dns(
+    name: str,
+    resolvers: Sequence[tuple[str, int]],
+    timeout: float,
+    find: Callable[[str, float], tuple[str, ...]] = lookup,
+) -> DnsFacts:
     """What `name` resolves to here; when to nothing, what the resolvers themselves say."""
     shown = tuple(address for address, _ in resolvers)
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        return DnsFacts(name, tuple(dict.fromkeys(str(item[4][0]) for item in found)), "", shown)
-    except (socket.gaierror, UnicodeError):
-        pass
+    addresses = find(name, 2 * timeout)
+    if addresses:
+        return DnsFacts(name, addresses, "", shown)
     for server in resolvers:
         rcode = ask(server, name, timeout)
         if rcode:
