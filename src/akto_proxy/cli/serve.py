@@ -27,6 +27,7 @@ from akto_proxy.errors import ConfigError
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.face import TraceStore
 from akto_proxy.store.open import open_traces
+from akto_proxy.store.seal import opener
 
 _log = structlog.get_logger("akto_proxy.server")
 INGEST_KEY = "ingest.key"
@@ -83,7 +84,16 @@ def serve(settings: Settings) -> None:
 def pages(settings: Settings, traces: TraceStore, control: SqlControlStore) -> Any:
     """The dashboard over these stores."""
     packs = {name: build.pack_text(name) for name in build.pack_names()}
-    workshop = Workshop(build.shipped_rules(), default=packs[build.DEFAULT_PACK], packs=packs)
+    scanner = build.scanner_for_scan(settings)
+    workshop = Workshop(
+        build.shipped_rules(),
+        default=packs[build.DEFAULT_PACK],
+        packs=packs,
+        scan=scanner.scan,
+        engine=scanner.engine,
+        key=deployment_key(settings.data_path, "deployment.key"),
+    )
+    sealed = settings.capture_key.get_secret_value()
     options = Options(
         proxy_url=f"http://127.0.0.1:{settings.akto_proxy_port}",
         about=(
@@ -94,7 +104,13 @@ def pages(settings: Settings, traces: TraceStore, control: SqlControlStore) -> A
     )
     try:
         return create_dashboard(
-            traces=traces, control=control, workshop=workshop, clock=time.time, randomness=os.urandom, options=options
+            traces=traces,
+            control=control,
+            workshop=workshop,
+            clock=time.time,
+            randomness=os.urandom,
+            options=options,
+            unseal=opener(sealed) if sealed else None,
         )
     except ConfigError as error:
         raise ConfigError(f"dashboard: {error}") from None

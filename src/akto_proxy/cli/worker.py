@@ -20,6 +20,7 @@ import uvloop
 
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.ids import uuid7
+from akto_proxy.cli.limiting import Gates, limiting
 from akto_proxy.config.keys import deployment_key
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError
@@ -47,11 +48,12 @@ def main(settings: Settings, number: int) -> None:
 async def _serve(settings: Settings, number: int) -> None:
     spool = open_spool(settings, f"worker-{number}")
     guardrails = handler(settings)
+    limits = limiting(settings, guardrails)
     server = Server(
         proxy_options(settings),
         guardrails,
         on_trace=_sink(spool),
-        gate=SpoolGate(spool, guardrails),
+        gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
     )
@@ -64,10 +66,13 @@ async def _serve(settings: Settings, number: int) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: _reload(settings, guardrails, server))
-    ticker = asyncio.create_task(_tick(spool))
+    tasks = [asyncio.create_task(_tick(spool)), asyncio.create_task(limits.run())]
     await stop.wait()
     clean = await server.drain()
-    ticker.cancel()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await limits.close()
     spool.close()
     _log.info("stopped", worker=number, clean=clean)
 
