@@ -14,7 +14,7 @@ from rich.console import Console
 
 from akto_proxy.cli import data, policy, scan, spool, traces
 from akto_proxy.cli.audit import app as audit_app
-from akto_proxy.cli.doctor import doctor
+from akto_proxy.cli.doctor import doctor, validate
 from akto_proxy.cli.run import proxy, server, up
 from akto_proxy.errors import AktoProxyError, StorageError
 
@@ -41,6 +41,7 @@ app.command("proxy")(proxy)
 app.command("server")(server)
 app.command("scan")(scan.scan)
 app.command("doctor")(doctor)
+app.command("validate")(validate)
 app.command("export")(data.export)
 app.command("delete")(data.delete)
 app.add_typer(traces.app, name="traces")

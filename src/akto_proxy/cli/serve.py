@@ -16,6 +16,7 @@ import uvicorn
 
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.verdicts import GuardJudge
+from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
 from akto_proxy.collector.app import create_app as create_collector
 from akto_proxy.config.keys import deployment_key
@@ -25,7 +26,7 @@ from akto_proxy.dashboard.house import Options
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.errors import ConfigError
 from akto_proxy.store.control_sql import SqlControlStore
-from akto_proxy.store.face import TraceStore
+from akto_proxy.store.face import Retention, TraceStore
 from akto_proxy.store.open import open_traces
 from akto_proxy.store.seal import opener
 
@@ -59,9 +60,17 @@ def serve(settings: Settings) -> None:
     traces = open_traces(store_url(settings))
     control = SqlControlStore(control_url(settings), random=os.urandom)
     collector = create_collector(
-        traces, control, now=time.time, random=os.urandom, judge=GuardJudge(settings), local_token=local_token(settings)
+        traces,
+        control,
+        now=time.time,
+        random=os.urandom,
+        judge=GuardJudge(settings),
+        local_token=local_token(settings),
+        retention=Retention(days=(("", settings.retention_days),)),
     )
-    dashboard = pages(settings, traces, control)
+    watch = watching(settings, traces, control)
+    watch.start()
+    dashboard = pages(settings, traces, control, watch)
     setup = dashboard.state.house.setup.path
     if setup:
         _log.warning(
@@ -79,9 +88,10 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run()
+    watch.stop()
 
 
-def pages(settings: Settings, traces: TraceStore, control: SqlControlStore) -> Any:
+def pages(settings: Settings, traces: TraceStore, control: SqlControlStore, notifier: Watching) -> Any:
     """The dashboard over these stores."""
     packs = {name: build.pack_text(name) for name in build.pack_names()}
     scanner = build.scanner_for_scan(settings)
@@ -110,6 +120,7 @@ def pages(settings: Settings, traces: TraceStore, control: SqlControlStore) -> A
             clock=time.time,
             randomness=os.urandom,
             options=options,
+            notifier=notifier,
             unseal=opener(sealed) if sealed else None,
         )
     except ConfigError as error:

@@ -33,6 +33,7 @@ from akto_proxy.guard.replace import Replacer
 from akto_proxy.model import Trace
 from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
 from akto_proxy.proxy.server import Server
+from akto_proxy.spool.audit import Signer
 from akto_proxy.spool.writer import Spool, SpoolOptions
 from akto_proxy.store.seal import sealer
 
@@ -155,7 +156,8 @@ def open_spool(settings: Settings, name: str) -> Spool:
         fsync=settings.spool_fsync,
     )
     unique = f"{name}-{os.getpid()}-{os.urandom(3).hex()}"
-    return Spool(spool_root(settings), options, clock=time.time, name=unique)
+    signer = Signer(deployment_key(settings.data_path, "audit.key"))
+    return Spool(spool_root(settings), options, clock=time.time, name=unique, signer=signer)
 
 
 def spool_root(settings: Settings) -> Path:
