@@ -50,7 +50,7 @@ def test_no_file_log_or_reply_holds_what_was_protected(product: Any):
         send(product.proxy, CHAT, f'{{"broken {CANARY} {MAIL}'.encode()),
         send(product.proxy, CHAT, chat(text), **{"x-anything": CANARY, "cookie": CANARY}),
     ]
-    time.sleep(4)  # traces travel: spool, shipper, collector, store
+    time.sleep(8)  # traces travel: spool, shipper, collector, store
     product.stop()
     for number, reply in enumerate(replies):
         assert CANARY.encode() not in reply, number
