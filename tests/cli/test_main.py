@@ -20,7 +20,8 @@ def test_a_mistake_is_one_sentence_with_the_fix(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "proxy", "server", "scan", "traces", "policy", "spool", "audit", "doctor", "export", "delete"]
+    "command",
+    ["up", "proxy", "server", "scan", "traces", "policy", "spool", "audit", "doctor", "export", "delete", "watch"],
 )
 def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture[str]):
     assert run_command([command, "--help"]) == 0

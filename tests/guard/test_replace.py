@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from akto_proxy.guard.replace import KINDS, Replacer, Restorer, Vault, mask, replace, restore
+from akto_proxy.guard.replace import KINDS, Replacer, Vault, mask, replace
 
 MINE = Replacer(b"k" * 32)
 MAIL = "joe@example.org"
@@ -40,33 +38,11 @@ def test_labels_and_tokens_name_the_entity():
     assert MINE.render("token", "EMAIL_ADDRESS", MAIL).startswith("<EMAIL_ADDRESS_")
 
 
-def test_tokens_come_back_however_the_answer_is_cut():
+def test_a_token_comes_back_only_through_its_vault():
     vault = Vault()
     token = MINE.render("token", "EMAIL_ADDRESS", MAIL, vault)
-    other = MINE.render("token", "PERSON", "Zoë", vault)
-    piece = st.sampled_from([token, other, "<", ">", "<b>", token[:9], "1 < 2", " ", "<EMAIL_ADDRESS>"])
-
-    @settings(max_examples=150, deadline=None)
-    @given(st.lists(piece, max_size=8).map("".join), st.lists(st.integers(1, 9), min_size=1))
-    def check(text, cuts):
-        restorer, out, at, turn = Restorer(vault), "", 0, 0
-        while at < len(text):
-            size = cuts[turn % len(cuts)]
-            out += restorer.feed(text[at : at + size])
-            at, turn = at + size, turn + 1
-        out += restorer.finish()
-        assert out == restore(text, vault) == text.replace(token, MAIL).replace(other, "Zoë")
-
-    check()
-
-
-def test_only_what_a_token_begins_with_is_held():
-    vault = Vault()
-    token = MINE.render("token", "PERSON", "Zoë", vault)
-    restorer = Restorer(vault)
-    assert restorer.feed("a <b> c < d <PER") == "a <b> c < d "
-    assert restorer.feed("SONAL>") == "<PERSONAL>"
-    assert restorer.feed(token[:5]) + restorer.feed(token[5:]) == "Zoë"
+    assert vault.get(token) == MAIL
+    assert Vault().get(token) is None
 
 
 def test_a_full_vault_gives_labels_and_counts():

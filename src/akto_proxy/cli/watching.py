@@ -3,7 +3,7 @@
 Twice a second it asks the store what arrived, so an alert is out within two seconds of its trace. The whole trace is
 read where something was found in it, and of the others as many as there is time for: their summary shows volume,
 tokens, errors and latency, only the prompt's fingerprint, country and client are missing then. Where the last
-trace was is kept, so a restart misses nothing; only a backlog larger than MAX_BACKLOG is skipped, and counted.
+trace was is kept, so a restart misses nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 import structlog
@@ -43,7 +43,6 @@ BATCH = 500
 WHOLE_A_POLL = 150
 """Traces without a finding that are read whole in one poll."""
 
-MAX_BACKLOG = 200_000
 _TICK_EVERY, _SAVE_EVERY, _CERTIFICATE_EVERY, _SWEEP_EVERY = 5.0, 300.0, 3600.0, 10.0
 _TEST_TIMEOUT = 30.0
 
@@ -292,7 +291,8 @@ def watching(
 
 def alert_config(settings: Settings) -> AlertConfig:
     """The alert rules of the settings; the shipped ones where none are given."""
-    given: Any = getattr(settings, "alerts", None) or {}
-    if not isinstance(given, dict):
-        raise ConfigError("alerts: expected `name: value` lines; see docs/watch.md")
-    return parse_alerts(given)
+    config = parse_alerts(settings.alerts)
+    for rule in config.rules:
+        if rule.respond is not None and rule.respond.do != "block":
+            raise ConfigError(f"alerts: rule `{rule.name}`: respond.do: only `block` is carried out; see docs/watch.md")
+    return config

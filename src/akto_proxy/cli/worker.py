@@ -23,7 +23,7 @@ from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.limiting import Gates, limiting
 from akto_proxy.config.keys import deployment_key
 from akto_proxy.config.settings import Settings
-from akto_proxy.errors import AktoProxyError
+from akto_proxy.errors import AktoProxyError, StorageError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.exchange.handler import Guardrails
@@ -53,12 +53,14 @@ async def _serve(settings: Settings, number: int) -> None:
     server = Server(
         proxy_options(settings),
         guardrails,
-        on_trace=_sink(spool),
+        on_trace=_sink(spool, each=settings.spool_fsync == "each"),
         gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
     )
     await server.start()
+    for line in guardrails.unserved():
+        _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
     _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
     gc.collect()
     gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
@@ -183,9 +185,27 @@ class SpoolGate:
         """Nothing is held."""
 
 
-def _sink(spool: Spool) -> Callable[[Trace], None]:
+def _sink(spool: Spool, *, each: bool) -> Callable[[Trace], None]:
+    """Appends traces; with `each`, a sync begins at once after every one (those that meet share it)."""
     dumps, append = orjson.dumps, spool.append
-    return lambda trace: append(dumps(trace))
+    if not each:
+        return lambda trace: append(dumps(trace))
+    syncing: set[asyncio.Task[None]] = set()
+
+    def keep(trace: Trace) -> None:
+        append(dumps(trace))
+        task = asyncio.get_running_loop().create_task(_commit(spool))
+        syncing.add(task)
+        task.add_done_callback(syncing.discard)
+
+    return keep
+
+
+async def _commit(spool: Spool) -> None:
+    try:
+        await spool.commit()
+    except StorageError as error:
+        _log.error("a trace is written but not synced", reason=str(error))
 
 
 def _seal(settings: Settings) -> Callable[[bytes], str] | None:

@@ -30,7 +30,7 @@ def page() -> str:
     parts = [_HEAD]
     for name, field in Settings.model_fields.items():
         default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-        shown = "(empty)" if default in ("", ()) else f"`{default}`"
+        shown = "(empty)" if default in ("", (), {}) else f"`{default}`"
         kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
         kind = kind.replace("pydantic.types.", "").replace("akto_proxy.config.settings.", "")
         parts.append(f"### `{name}`\n\n`{name.upper()}` — {field.description}\n\nType: `{kind}`. Default: {shown}.\n")

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     endpoints: tuple[EndpointLabel, ...] = Field((), description="Parts of the upstream with their own label (file).")
     limits: tuple[dict[str, Any], ...] = Field((), description="Rate, token and stream limits (file; docs/limits.md).")
     limits_url: str = Field("", description="redis:// URL to share limits between machines. Empty: this machine.")
+    alerts: dict[str, Any] = Field({}, description="Alert rules, quiet hours, escalation (file; docs/watch.md).")
     notify: tuple[dict[str, Any], ...] = Field((), description="Where alerts go (file; docs/watch.md).")
 
     data_dir: str = Field("", description="Where spool, store and keys live. Empty: the user's state folder.")

@@ -35,6 +35,12 @@ class Guardrails:
         """Use new rules for every exchange that starts from now on."""
         self._shared.guard = guard
 
+    def unserved(self) -> list[str]:
+        """The policy rules in force that name a detector nobody loaded: they find nothing, so somebody must say so."""
+        guard = self._shared.guard
+        loaded = {word for item in guard.scanner.detectors for word in (item.name, item.category)}
+        return guard.policies.unserved(loaded)
+
     def open(self, head: RequestHead) -> GuardedExchange | Refusal:
         """Decide route, method and scope from the head alone, before any body byte is read."""
         method = head.method.decode("latin-1")

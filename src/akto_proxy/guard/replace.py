@@ -37,7 +37,6 @@ class Vault:
         self._limit = limit
         self._texts: dict[str, str] = {}
         self.dropped = 0
-        self.longest = 0
 
     def put(self, token: str, text: str) -> bool:
         """Remember a token; false when the vault is full."""
@@ -45,16 +44,11 @@ class Vault:
             self.dropped += 1
             return False
         self._texts[token] = text
-        self.longest = max(self.longest, len(token))
         return True
 
     def get(self, token: str) -> str | None:
         """What a token stands for."""
         return self._texts.get(token)
-
-    def begins(self, text: str) -> bool:
-        """Whether a token begins with `text`."""
-        return any(token.startswith(text) for token in self._texts)
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -97,49 +91,3 @@ def mask(text: str) -> str:
     shown = set(places[-_SHOWN:]) if len(places) >= 2 * _SHOWN else set()
     hidden = set(places) - shown
     return "".join("*" if place in hidden else char for place, char in enumerate(text))
-
-
-class Restorer:
-    """Turns tokens back into what they stand for, in a text that arrives in pieces.
-
-    Held back is only a tail that a token of the vault begins with, so at most one token's length.
-    """
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-        self._held = ""
-
-    def feed(self, text: str) -> str:
-        """More text in, what is decided out."""
-        if not self._held and ("<" not in text or not len(self._vault)):
-            return text
-        text = self._held + text
-        self._held = ""
-        parts: list[str] = []
-        at = 0
-        while (begin := text.find("<", at)) >= 0:
-            parts.append(text[at:begin])
-            end = text.find(">", begin, begin + self._vault.longest)
-            known = self._vault.get(text[begin : end + 1]) if end >= 0 else None
-            if known is not None:
-                parts.append(known)
-                at = end + 1
-            elif end < 0 and len(text) - begin < self._vault.longest and self._vault.begins(text[begin:]):
-                self._held = text[begin:]
-                return "".join(parts)
-            else:
-                parts.append("<")
-                at = begin + 1
-        parts.append(text[at:])
-        return "".join(parts)
-
-    def finish(self) -> str:
-        """No more text comes: the rest."""
-        rest, self._held = self._held, ""
-        return rest
-
-
-def restore(text: str, vault: Vault) -> str:
-    """A whole text with every token of the vault turned back."""
-    restorer = Restorer(vault)
-    return restorer.feed(text) + restorer.finish()

@@ -161,14 +161,14 @@ class Conduct:
             return
         places.last = seen.ip
         places.networks[network(seen.ip)] = seen.at
-        if len(places.networks) > _MOST_NETWORKS or len(places.networks) > places.most:
-            places.networks = {
-                name: at for name, at in list(places.networks.items())[-_MOST_NETWORKS:] if seen.at - at <= HOUR
-            }
         day = int(seen.at // DAY)
         if day != places.day:
             places.usual += 0.3 * (min(places.most, 3 * places.usual + 1) - places.usual)
             places.day, places.most = day, 1
+        if len(places.networks) > places.most:
+            places.networks = {
+                name: at for name, at in list(places.networks.items())[-_MOST_NETWORKS:] if seen.at - at <= HOUR
+            }
         count = len(places.networks)
         known = seen.at - places.born >= DAY
         if count > places.most:

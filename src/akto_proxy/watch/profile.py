@@ -23,6 +23,8 @@ RATIO = 4.0
 LEAST_CALLS = 25.0
 LEAST_TOKENS = 20_000.0
 FAR = 8.0
+_SURPLUS = 12.0
+_SOME = 8
 _IDLE = 2016  # windows without a call that are learned one by one; a longer absence teaches nothing more
 
 
@@ -56,11 +58,13 @@ class Profile:
         "leaked",
         "leaks",
         "near",
+        "nears",
         "now",
         "quiet",
         "redacted",
         "refused",
         "slow",
+        "steady",
         "subject",
         "tokens",
         "volume",
@@ -79,6 +83,8 @@ class Profile:
         self.near = Share()
         self.leaked = Share()
         self.leaks = Excess()
+        self.nears = Excess()
+        self.steady = Excess()
         self.slow = 0
         self.quiet = 0
 
@@ -134,6 +140,7 @@ class Profile:
         now = self.now
         start = at // WINDOW * WINDOW
         yield from self._slow_ones(now)
+        yield from self._steady_ones(now, tide)
         self.volume.learn(now.calls, now.start)
         self.tokens.learn(now.tokens, now.start)
         for share, some in (
@@ -167,7 +174,7 @@ class Profile:
         self.latency.learn(mean)
         usual_leaks = now.calls * (self.leaked.mean + 0.5 / (self.leaked.calls + 50))
         total = self.leaks.add(now.leaky, usual_leaks, now.start)
-        if total > 12 and self.warm:
+        if total > _SURPLUS and self.warm:
             usual = f"about {100 * self.leaked.mean:.1f} % of answers with sensitive values"
             since = self.leaks.since
             self.leaks = Excess()
@@ -175,9 +182,26 @@ class Profile:
                 "exfiltration", now, usual, f"{now.leaky} of {now.calls}, a surplus for a while", 0.9, since
             )
 
+    def _steady_ones(self, now: Now, tide: float) -> Iterator[Anomaly]:
+        """What no window alone would show: more calls than ever for a while, or more that come near a threshold."""
+        if not self.warm:
+            return
+        usual = self.volume.expected(now.start) * tide
+        surplus = self.steady.add(now.calls, 2 * usual + 2, now.start)
+        if surplus > _SURPLUS and now.calls > max(RATIO * usual, _SOME):
+            since, self.steady = self.steady.since, Excess()
+            told = f"{now.calls} in the last 5 minutes, a surplus for a while"
+            yield self._ended("volume", now, f"about {usual:.1f} calls in 5 minutes", told, 0.8, since)
+        often = now.calls * (self.near.mean + 0.5 / (self.near.calls + 50))
+        if self.nears.add(now.near, often, now.start) > _SURPLUS:
+            since, self.nears = self.nears.since, Excess()
+            told = f"{now.near} of {now.calls} in the last 5 minutes came near a threshold"
+            expected = f"about {100 * self.near.mean:.1f} % of calls near a threshold"
+            yield self._ended("guardrail-probing", now, expected, told, 0.8, since)
+
     def silent(self, now: Now) -> bool:
         """Whether the third window without any call ended, where calls are usual."""
-        self.quiet = self.quiet + 1 if not now.calls and self.volume.expected(now.start) >= 30 else 0
+        self.quiet = self.quiet + 1 if not now.calls and self.volume.expected(now.start) >= 8 else 0
         return self.quiet == 3 and self.warm
 
     def _anomaly(self, kind: str, seen: Observation, expected: str, told: str, score: float) -> Anomaly:

@@ -1,0 +1,131 @@
+"""`akto-proxy watch`: score a series from a file, and try the channels that alerts go to.
+
+Scoring is strictly online: each line's score is written before the next line is read, so it can be judged as it would
+run. Nothing is learned from the file for the running watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+
+from akto_proxy.config.settings import load
+from akto_proxy.errors import ConfigError
+from akto_proxy.watch.notify.courier import Courier
+from akto_proxy.watch.notify.schema import parse_channels
+from akto_proxy.watch.series import Scorer
+
+app = typer.Typer(name="watch", help="Anomalies and alerts: score a series, try a channel.", no_args_is_help=True)
+
+
+@app.command()
+def score(
+    file: Annotated[str, typer.Argument(help="CSV: timestamp,value. `-` reads standard input.")],
+    out: Annotated[str, typer.Option("--out", help="Write here; standard output if not given.")] = "",
+) -> None:
+    """Score each value between 0 (usual) and 1 (not usual at all), reading line by line.
+
+    Timestamps are Unix seconds or ISO 8601. A first line that is no data is taken for a header. A value that is empty
+    or no number gets the score 0.
+    """
+    with _reading(file) as source, _writing(out) as target:
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(("timestamp", "value", "score"))
+        for at, stamp, value in rows(source, file):
+            writer.writerow((stamp, value, f"{at:.6f}"))
+            target.flush()
+
+
+@app.command("notify-test")
+def notify_test(
+    channel: Annotated[str, typer.Argument(help="Name of a channel; all if not given.")] = "",
+    config: Annotated[str | None, typer.Option("--config", help="Settings file.")] = None,
+) -> None:
+    """Send a test through the channels of `notify:`, and say what happened."""
+    settings = load(os.environ, config)
+    channels = parse_channels(settings.notify, os.environ)
+    names = [item.name for item in channels if channel in ("", item.name)]
+    if not names:
+        raise ConfigError(f"notify: no channel{f' named {channel}' if channel else ''}; see docs/watch.md")
+    courier = Courier(channels, lambda _: None, now=time.time, random=os.urandom, host=os.uname().nodename)
+    console = Console()
+    failed = False
+    for name in names:
+        said = asyncio.run(courier.test(name))
+        failed = failed or said != "Delivered."
+        console.print(f"{name}: {said}", markup=False, highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def rows(source: TextIO, name: str) -> Iterator[tuple[float, str, str]]:
+    """Score, timestamp and value of each line, the last two as they were written.
+
+    Raises:
+        ConfigError: a line has no timestamp.
+    """
+    scorer = Scorer()
+    for number, row in enumerate(csv.reader(source), 1):
+        if not row or not any(row):
+            continue
+        stamp, value = row[0].strip(), row[1].strip() if len(row) > 1 else ""
+        at = moment(stamp)
+        if at is None and number == 1:
+            continue
+        if at is None:
+            raise ConfigError(f"{name}, line {number}: a timestamp is expected first (Unix seconds or ISO 8601)")
+        yield scorer.score(at, _number(value)), stamp, value
+
+
+def moment(text: str) -> float | None:
+    """Unix seconds of a timestamp; a time without a zone is UTC. None when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+@contextmanager
+def _reading(file: str) -> Iterator[TextIO]:
+    if file == "-":
+        yield sys.stdin
+        return
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as source:
+            yield source
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{file}: cannot be read as a CSV file in UTF-8") from None
+
+
+@contextmanager
+def _writing(file: str) -> Iterator[TextIO]:
+    if not file:
+        yield sys.stdout
+        return
+    try:
+        with open(file, "w", newline="", encoding="utf-8") as target:
+            yield target
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written ({error.strerror})") from None
