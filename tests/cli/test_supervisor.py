@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from akto_proxy.cli.supervisor import Part, Supervisor
+from tests_support import free_port
 
 SCRIPT = """
 import os, signal, time
@@ -71,5 +72,30 @@ def test_parts_are_kept_running_told_to_reload_and_stopped(tmp_path: Path):
         supervisor.run()
         assert gone(second)
     finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def test_a_part_starts_when_the_one_it_relies_on_listens(tmp_path: Path):
+    """The later part listens only after a while; the earlier one notes whether it could connect at once."""
+    port = free_port()
+    late, early = tmp_path / "late.py", tmp_path / "early.py"
+    late.write_text(
+        f"import socket, time\ntime.sleep(0.5)\n"
+        f"s = socket.create_server(('127.0.0.1', {port}))\nwhile True: time.sleep(1)"
+    )
+    early.write_text(
+        f"import socket, time\nok = socket.socket().connect_ex(('127.0.0.1', {port})) == 0\n"
+        f"open({str(tmp_path / 'notes')!r}, 'a').write(f'connected-{{ok}} 0\\n')\nwhile True: time.sleep(1)"
+    )
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    parts = [Part("early", runpy.run_path, (str(early),)), Part("late", runpy.run_path, (str(late),), port=port)]
+    supervisor = Supervisor(parts)
+    try:
+        supervisor.start()
+        assert until(supervisor, tmp_path, "connected-True")
+    finally:
+        supervisor.stop()
+        supervisor.run()
         for number, handler in kept.items():
             signal.signal(number, handler)

@@ -92,7 +92,7 @@ class House:
             environ={},
             probe=lambda: BLOCK,
             new_id=lambda: os.urandom(16).hex(),
-            timeout=0.6,
+            timeout=1.5,
             patience=0.5,
             token="hf_made_up",
         )
@@ -184,7 +184,7 @@ def drops_large(house: House) -> None:
     well = house.minds["endpoint"]
 
     def mind(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        return Reply(delay=1.0) if len(body) > 9000 else well(method, path, headers, body)
+        return Reply(delay=2.5) if len(body) > 9000 else well(method, path, headers, body)
 
     house.minds["endpoint"] = mind
 

@@ -136,7 +136,7 @@ def test_an_error_that_echoes_the_prompt_is_redacted_too(path: Any):
 
 def test_an_upstream_that_cannot_be_reached_says_so(path: Any):
     exchange, _ = path.send(chat("hi"))
-    refusal = exchange.fail(UpstreamError("no route", reason="connect"))
+    refusal = exchange.fail(UpstreamError("no route", reason="unreachable"))
     assert refusal.status == 502
     assert b"cannot be reached" in refusal.body
     assert finish(exchange, 502).outcome == "upstream_unreachable"

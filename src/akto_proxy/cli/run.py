@@ -34,7 +34,7 @@ def up(config: Config = "") -> None:
     prepare(settings)
     parts = [*workers(settings), Part("shipper", ship, (settings, True)), Part("server", serve, (settings,))]
     if settings.demo:
-        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
+        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings)), port=demo_port(settings)))
     run(settings, parts, server=True)
 
 
@@ -47,7 +47,7 @@ def proxy(config: Config = "") -> None:
     prepare(settings)
     parts = [*workers(settings), Part("shipper", ship, (settings, False))]
     if settings.demo:
-        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings))))
+        parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings)), port=demo_port(settings)))
     run(settings, parts, server=False)
 
 

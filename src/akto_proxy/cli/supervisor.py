@@ -7,9 +7,11 @@ can reload do so at once. Each part is a fresh interpreter: forking a process th
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,17 +26,24 @@ _log = structlog.get_logger("akto_proxy.supervisor")
 _YOUNG = 10.0
 """Seconds within which a death counts as a failed start."""
 _LONGEST_WAIT = 30.0
+WAIT = 15.0
+"""Seconds that the parts before a part with a port wait for it at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A process to keep running. Parts stop in the order they are listed; `reloads` ones get SIGHUP."""
+    """A process to keep running; `reloads` ones get SIGHUP.
+
+    Parts stop in the order they are listed and start in the opposite one, so a part may rely on those after it. Where
+    `port` is given, the parts before it wait until it listens on loopback (or WAIT seconds have passed).
+    """
 
     name: str
     target: Callable[..., None]
     arguments: tuple[Any, ...] = ()
     reloads: bool = False
     grace: float = 10.0
+    port: int = 0
 
 
 @dataclass(slots=True)
@@ -71,8 +80,10 @@ class Supervisor:
         signal.signal(signal.SIGHUP, lambda *_: self._ask_reload())
         self._stamp = self._stamped()
         self._running = [_Running(part) for part in self.parts]
-        for item in self._running:
+        for item in reversed(self._running):
             self._start(item)
+            if item.part.port:
+                self._await(item.part.port)
 
     def stop(self) -> None:
         """Make `run` end."""
@@ -95,6 +106,13 @@ class Supervisor:
                 self._start(item)
         if self._reload or self._stamped() != self._stamp:
             self._send_reload()
+
+    def _await(self, port: int) -> None:
+        until = self.clock() + WAIT
+        while self.clock() < until and not self._stopping:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+                return
+            time.sleep(0.02)
 
     def _start(self, item: _Running) -> None:
         context = multiprocessing.get_context("spawn")

@@ -28,6 +28,10 @@ OUTCOMES = (
 """Every word a trace's `outcome` may hold, so that it can be a metric label."""
 
 
+UNREACHED = frozenset(("unreachable", "dns", "tls", "certificate"))
+"""The reasons of an UpstreamError that mean no connection was made: the words `proxy` raises."""
+
+
 def of_answer(status: int, body: bytes) -> str:
     """The outcome of an upstream answer with this status and (the first bytes of) this body; "" when it is fine.
 
@@ -49,6 +53,6 @@ def of_failure(error: UpstreamError) -> tuple[int, str, str]:
     """Status for the caller, outcome and message, of an upstream that gave no answer."""
     if "timeout" in error.reason:
         return 504, "upstream_timeout", "The model endpoint did not answer in time."
-    if error.reason in ("connect", "dns", "tls", "refused"):
+    if error.reason in UNREACHED:
         return 502, "upstream_unreachable", f"The model endpoint cannot be reached ({error.reason})."
     return 502, "upstream_error", f"The model endpoint's answer could not be read ({error.reason})."
