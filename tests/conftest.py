@@ -16,6 +16,9 @@ import pytest
 
 from tests_support import free_port
 
+DEMO_BESIDE = 19
+"""The demonstration endpoint listens this far above the proxy."""
+
 
 @dataclass
 class Product:
@@ -57,7 +60,7 @@ def start_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     def start(*arguments: str, **variables: str) -> Product:
         folder = tmp_path_factory.mktemp("product")
-        ports = [free_port() for _ in range(3)]
+        ports = [free_port(DEMO_BESIDE), free_port(), free_port()]
         names = ("AKTO_PROXY_PORT", "SERVER_PORT", "ADMIN_PORT")
         environ = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

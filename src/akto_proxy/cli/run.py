@@ -7,6 +7,7 @@ and the dashboard. The parts talk over loopback HTTP and the spool's files only,
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from akto_proxy.cli.supervisor import Part, Supervisor
 from akto_proxy.config.keys import deployment_key
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
+from akto_proxy.errors import ConfigError
 
 Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
 DEMO_PORT = 8099
@@ -73,6 +75,8 @@ def prepare(settings: Settings) -> None:
     """
     logs.setup(settings.log_level, settings.log_format)
     deployment_key(settings.data_path, INGEST_KEY)
+    if settings.demo:
+        check_demo_port(demo_port(settings))
     worker.handler(settings)
 
 
@@ -89,6 +93,22 @@ def workers(settings: Settings) -> list[Part]:
 def demo_port(settings: Settings) -> int:
     """The demonstration endpoint's port: beside the proxy's, so that two trees on one machine do not meet."""
     return settings.akto_proxy_port + 19 if settings.akto_proxy_port < 65_000 else DEMO_PORT
+
+
+def check_demo_port(port: int) -> None:
+    """Say at start that the port is taken, not in a loop of restarts.
+
+    Raises:
+        ConfigError: another program listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ConfigError(
+                f"port {port}, for the demonstration endpoint, is taken: change AKTO_PROXY_PORT (19 below)"
+            ) from None
 
 
 def demo_url(settings: Settings) -> str:
