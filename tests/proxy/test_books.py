@@ -30,7 +30,7 @@ async def test_times_are_microseconds_since_the_head_and_the_token_goes_back_onc
     books.first_out = books.started + 1
     core.counters.streams = 1
     exchange = Exchange()
-    books.close(exchange, status=200, streamed=True, client_gone=False)
+    assert books.close(exchange, status=200, streamed=True, client_gone=False)
     books.leave_gate(None)
     assert kept == [exchange]
     assert gate.left == [("t", exchange)]
@@ -45,6 +45,6 @@ async def test_a_trace_that_cannot_be_made_is_a_fault():
     core = Core(None, None, None, asyncio.get_running_loop(), gate=gate)
     books = Books(core, 0.0)
     books.token = "t"
-    books.close(object(), status=200, streamed=False, client_gone=False)
+    assert not books.close(object(), status=200, streamed=False, client_gone=False)
     assert core.counters.faults == 1
     assert gate.left == [("t", None)]

@@ -54,6 +54,7 @@ async def _serve(settings: Settings, number: int) -> None:
         proxy_options(settings),
         guardrails,
         on_trace=_sink(spool, each=settings.spool_fsync == "each"),
+        commit=spool.commit if settings.audit == "strict" and settings.spool_fsync == "each" else None,
         gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",

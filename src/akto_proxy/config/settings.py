@@ -94,7 +94,9 @@ class Settings(BaseSettings):
     notify: tuple[dict[str, Any], ...] = Field((), description="Where alerts go (file; docs/watch.md).")
 
     data_dir: str = Field("", description="Where spool, store and keys live. Empty: the user's state folder.")
-    audit: Literal["default", "strict"] = Field("default", description="`strict`: trace on disk before the last byte.")
+    audit: Literal["default", "strict"] = Field(
+        "default", description="`strict`: trace kept before the last byte, or no answer."
+    )
     capture: Literal["masked", "metadata", "full"] = Field("masked", description="What a trace keeps of texts.")
     capture_key: SecretStr = Field(SecretStr(""), description="32 bytes, base64: encrypts texts under CAPTURE=full.")
     max_capture_size: Size = Field(262_144, description="Characters of a body a trace keeps.")

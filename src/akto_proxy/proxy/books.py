@@ -24,16 +24,19 @@ class Books:
         self.first_out = 0.0
         self.token: Token = None
 
-    def close(self, exchange: Exchange | None, *, status: int, streamed: bool, client_gone: bool) -> None:
-        """Count the exchange, hand its trace over and leave the gate. `exchange` is None when it never began."""
+    def close(self, exchange: Exchange | None, *, status: int, streamed: bool, client_gone: bool) -> bool:
+        """Count the exchange, hand its trace over and leave the gate. `exchange` is None when it never began.
+
+        False when there was something to keep and it could not be kept.
+        """
         counters = self._core.counters
         counters.answers += 1
         counters.streams -= streamed
         counters.statuses[status] = counters.statuses.get(status, 0) + 1
         trace = None if exchange is None else self._trace(exchange, status, client_gone)
-        if trace is not None:
-            self._core.keep_trace(trace)
+        kept = exchange is None if trace is None else self._core.keep_trace(trace)
         self.leave_gate(trace)
+        return kept
 
     def leave_gate(self, trace: Trace | None) -> None:
         """Give the token back, once."""

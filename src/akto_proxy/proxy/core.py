@@ -45,6 +45,8 @@ class Core:
     on_trace: Callable[[Trace], None] | None = None
     gate: Gate | None = None
     on_fault: Callable[[str], None] | None = None
+    commit: Callable[[], Awaitable[None]] | None = None
+    """Waits until what `on_trace` took is on the medium; None when nobody asked for that."""
     draining: bool = False
     prefix: bytes = b""
     authority: bytes = b""
@@ -63,16 +65,18 @@ class Core:
         if self.on_fault is not None:
             self.on_fault(place_of(error))
 
-    def keep_trace(self, trace: Trace) -> None:
-        """Hand a trace over. A sink that raises loses this one trace, counted, and nothing else."""
+    def keep_trace(self, trace: Trace) -> bool:
+        """Hand a trace over; whether it was taken. A sink that raises loses this trace, counted, and nothing else."""
         if self.on_trace is None:
-            return
+            return True
         try:
             self.on_trace(trace)
         except Exception as error:  # noqa: BLE001  a guest's code; its bug must not kill the exchange
             self.counters.trace_faults += 1
             if self.on_fault is not None:
                 self.on_fault(place_of(error))
+            return False
+        return True
 
     def count_refusal(self, reason: str) -> None:
         """Add to the table of refusals."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Awaitable
 from time import monotonic
 from typing import Protocol
 
@@ -27,6 +28,9 @@ from akto_proxy.proxy.reader import Head
 from akto_proxy.proxy.upstream import UpstreamConnection
 
 _SKIP = 65536
+_COMMIT_WAIT = 30.0
+_DONE = b"[DONE]"
+"""The event after which callers stop reading: with AUDIT=strict it counts as part of the last byte."""
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
@@ -62,6 +66,7 @@ class Flow:
         "_exchange",
         "_forward",
         "_head",
+        "_held",
         "_keepalive",
         "_last_in",
         "_last_out",
@@ -89,7 +94,7 @@ class Flow:
         self._mode: AnswerMode | None = None
         self._parts: list[bytes] = []
         self._size = 0
-        self._over = self._read = self._retried = False
+        self._over = self._read = self._retried = self._held = False
         self._keepalive = b""
         self._last_in = self._last_out = core.loop.time()
         self._books = Books(core, monotonic())
@@ -275,7 +280,7 @@ class Flow:
 
     def up_flush(self) -> None:
         """Send what the last read made."""
-        if self._answer.out:
+        if self._answer.out and not self._held:
             data = self._answer.take()
             self._last_out = self._core.loop.time()
             if not self._books.first_out:
@@ -312,6 +317,7 @@ class Flow:
         text = exchange.chunk(data)
         if text:
             self._answer.emit(text)
+            self._held = self._core.options.strict and text[-16:].rstrip().endswith(_DONE)
         elif self._keepalive and self._last_in - self._last_out > self._core.options.timeouts.comment:
             self._core.counters.comments += 1
             self._answer.emit(self._keepalive)
@@ -442,12 +448,46 @@ class Flow:
         strict = self._core.options.strict
         if not strict:
             self.up_flush()
-        self._books.close(
+        kept = self._books.close(
             self._exchange,
             status=self._answer.status or 499,
             streamed=self._mode is AnswerMode.STREAM,
             client_gone=client_gone,
         )
-        if strict:
-            self.up_flush()
+        if not strict or client_gone:
+            self._client.answered(keep=self._answer.keep)
+        elif not kept:
+            self._unrecorded()
+        elif self._core.commit is None:
+            self._release()
+        else:
+            self._held = True
+            self._task = self._core.loop.create_task(self._commit(self._core.commit()))
+
+    async def _commit(self, synced: Awaitable[None]) -> None:
+        """Hold the last byte until the trace is on the medium."""
+        try:
+            await asyncio.wait_for(synced, _COMMIT_WAIT)
+        except Exception as error:  # noqa: BLE001  what is not surely kept must not be passed on
+            self._core.fault(error)
+            self._unrecorded()
+            return
+        self._release()
+
+    def _release(self) -> None:
+        self._held = False
+        self.up_flush()
         self._client.answered(keep=self._answer.keep)
+
+    def _unrecorded(self) -> None:
+        """AUDIT=strict and the trace could not be kept: the caller gets a refusal, or an answer without its end."""
+        self._answer.out.clear()
+        self._core.count_refusal("unrecorded")
+        if self._books.first_out:
+            self._client.kill()
+        else:
+            why = "The proxy could not keep a trace of this call, so it does not pass the answer on."
+            refusal = self._core.refusal("unrecorded", 503, why, self._request)
+            self._answer.keep = False
+            self._answer.whole(refusal.status, refusal.headers, refusal.body)
+        self._release()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.face import Handler, Refusal
@@ -40,6 +40,7 @@ class Server:
         on_fault: Callable[[str], None] | None = None,
         ready: Callable[[], str] | None = None,
         admin: Admin | None = None,
+        commit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.options = options
         self.counters = Counters()
@@ -51,6 +52,7 @@ class Server:
         self._on_fault = on_fault
         self._ready = ready
         self._admin = admin
+        self._commit = commit
         self._core: Core | None = None
         self._listeners: list[asyncio.AbstractServer] = []
         self._clients: set[ClientConnection] = set()
@@ -69,6 +71,7 @@ class Server:
         core = self._core = Core(
             options, self._handler, pool, loop, self.counters, self._on_trace, self._gate, self._on_fault
         )
+        core.commit = self._commit
         core.prefix = options.upstream.prefix.encode("ascii")
         core.authority = options.upstream.authority
         self.port = await self._listen(core, self._local, options.host, options.port, self._context)
