@@ -1,9 +1,11 @@
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import deployment_key, key_of
+from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
 
 
@@ -32,3 +34,20 @@ def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="DATA_DIR"):
         deployment_key(tmp_path / "file" / "x", "a.key")
+
+
+def test_machines_that_share_a_deployment_key_share_every_key_and_keep_none_on_disk(tmp_path: Path):
+    shared = base64.b64encode(bytes(range(32))).decode()
+    one, two = (load({"DEPLOYMENT_KEY": shared, "DATA_DIR": str(tmp_path / name)}) for name in ("a", "b"))
+    assert key_of(one, "ingest.key") == key_of(two, "ingest.key")
+    assert key_of(one, "ingest.key") != key_of(one, "audit.key")
+    assert len(key_of(one, "audit.key")) == 32
+    assert not list(tmp_path.iterdir())
+    alone = load({"DATA_DIR": str(tmp_path / "c")})
+    assert key_of(alone, "ingest.key") == (tmp_path / "c" / "ingest.key").read_bytes()
+
+
+@pytest.mark.parametrize("value", ["not base64!", base64.b64encode(b"short").decode()])
+def test_a_deployment_key_that_is_none_refuses_the_start(value: str):
+    with pytest.raises(ConfigError, match="openssl rand -base64 32"):
+        load({"DEPLOYMENT_KEY": value})

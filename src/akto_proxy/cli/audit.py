@@ -10,7 +10,7 @@ from rich.console import Console
 
 from akto_proxy.cli.spool import AUDIT_KEY, print_report
 from akto_proxy.cli.stores import open_store
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
 from akto_proxy.spool.audit import Entry, Report, Signer, Verifier
@@ -36,7 +36,7 @@ def verify(
     An erased or expired record is no fault: its digest stays and the chain stays whole.
     """
     settings = load(os.environ)
-    keys = [Signer(deployment_key(settings.data_path, AUDIT_KEY)).public, *(_key(text) for text in key)]
+    keys = [Signer(key_of(settings, AUDIT_KEY)).public, *(_key(text) for text in key)]
     store = open_store(settings)
     try:
         reports = verify_store(store, keys, writer)

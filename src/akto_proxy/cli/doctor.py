@@ -18,7 +18,7 @@ from rich.console import Console
 from akto_proxy.cli import build
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.run import Config, demo_url
-from akto_proxy.cli.serve import INGEST_KEY
+from akto_proxy.cli.serve import INGEST_KEY, local_token
 from akto_proxy.cli.stores import open_store
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.doctor import aws, machine
@@ -151,18 +151,24 @@ def proxy_target(settings: Settings, url: str) -> Target:
 def servers(settings: Settings) -> list[Ingestion]:
     """The servers that take this deployment's traces: its own, if its key is here, and the one that is set."""
     found = []
-    key = settings.data_path / INGEST_KEY
-    try:
-        own = key.read_bytes().hex() if key.is_file() else ""
-    except OSError:
-        own = ""
+    own = own_token(settings)
     if own:
         host = "127.0.0.1" if settings.server_host in ("0.0.0.0", "::") else settings.server_host  # noqa: S104
         found.append(Ingestion(target_of(f"http://{host}:{settings.server_port}"), own, "collector", True))
     if settings.akto_api_base_url:
         token = settings.akto_api_token.get_secret_value()
+        if not token and settings.master_key and settings.ingest_form == "collector":
+            token = own
         found.append(Ingestion(target_of(settings.akto_api_base_url), token, settings.ingest_form, False))
     return found
+
+
+def own_token(settings: Settings) -> str:
+    """The secret of this deployment as far as it can be read from here; looking must not draw one."""
+    try:
+        return local_token(settings) if settings.master_key or (settings.data_path / INGEST_KEY).is_file() else ""
+    except (ConfigError, OSError):
+        return ""
 
 
 def find_probe(settings: Settings, prompt: str = "") -> Probe | None:

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Headers, Refusal, RequestHead
@@ -194,7 +194,7 @@ def limiting(settings: Settings, refuser: Refuser) -> Limiting:
         StorageError: DATA_DIR cannot be written.
     """
     limits = parse_limits(settings.limits)
-    key = deployment_key(settings.data_path, "deployment.key")
+    key = key_of(settings, "deployment.key")
     callers = Callers(key, settings.trusted_proxies)
     blocks = Blocks(settings.data_path, time.time)
     if not limits:

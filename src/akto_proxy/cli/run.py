@@ -18,7 +18,7 @@ from akto_proxy.cli import logs, tour, worker
 from akto_proxy.cli.serve import INGEST_KEY, serve
 from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
 from akto_proxy.errors import ConfigError
@@ -56,7 +56,7 @@ def proxy(config: Config = "") -> None:
 def server(config: Config = "") -> None:
     """Run the collector, the store and the dashboard: what proxies on other machines ship to."""
     settings = load(os.environ, config or None)
-    deployment_key(settings.data_path, INGEST_KEY)
+    key_of(settings, INGEST_KEY)
     logs.setup(settings.log_level, settings.log_format)
     supervisor = Supervisor([Part("server", serve, (settings,))])
     supervisor.start()
@@ -74,7 +74,7 @@ def prepare(settings: Settings) -> None:
         ConfigError, PolicyError, StorageError: as the parts say.
     """
     logs.setup(settings.log_level, settings.log_format)
-    deployment_key(settings.data_path, INGEST_KEY)
+    key_of(settings, INGEST_KEY)
     if settings.demo:
         check_demo_port(demo_port(settings))
     worker.handler(settings)

@@ -19,7 +19,7 @@ from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
 from akto_proxy.collector.app import create_app as create_collector
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.dashboard.app import create_app as create_dashboard
 from akto_proxy.dashboard.house import Options
@@ -41,7 +41,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def local_token(settings: Settings) -> str:
     """The secret with which the parts of this deployment know each other."""
-    return deployment_key(settings.data_path, INGEST_KEY).hex()
+    return key_of(settings, INGEST_KEY).hex()
 
 
 def store_url(settings: Settings) -> str:
@@ -101,7 +101,7 @@ def pages(settings: Settings, traces: TraceStore, control: SqlControlStore, noti
         packs=packs,
         scan=scanner.scan,
         engine=scanner.engine,
-        key=deployment_key(settings.data_path, "deployment.key"),
+        key=key_of(settings, "deployment.key"),
     )
     sealed = settings.capture_key.get_secret_value()
     options = Options(

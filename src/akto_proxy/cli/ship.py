@@ -70,8 +70,9 @@ async def _ship(settings: Settings, embedded: bool) -> None:
             return
         shipper = Shipper(worker.spool_root(settings), target, clock=time.time, random=random.random)
         tasks = [asyncio.create_task(shipper.run())]
-        if local is not None:
-            tasks.append(asyncio.create_task(_report(settings, local, shipper)))
+        told = local or (target if isinstance(target, CollectorTarget) else None)
+        if told is not None:
+            tasks.append(asyncio.create_task(_report(settings, told, shipper)))
         await stop.wait()
         for task in tasks:
             task.cancel()
@@ -91,6 +92,8 @@ def chosen(client: httpx.AsyncClient, settings: Settings, local: CollectorTarget
     token = settings.akto_api_token.get_secret_value()
     remote: Target
     if settings.ingest_form == "collector":
+        if not token and settings.master_key:
+            token = local_token(settings)
         remote = CollectorTarget(client, settings.akto_api_base_url, token)
     else:
         threat = "" if settings.skip_threat else settings.threat_url

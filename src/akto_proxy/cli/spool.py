@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from akto_proxy.cli.stores import spool_root
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
 from akto_proxy.spool.audit import Entry, Report, Signer, Verifier
@@ -81,7 +81,7 @@ def cat(
 def verify(writer: Annotated[str, typer.Argument(help="A writer; all when left out.")] = "") -> None:
     """Check every record on disk and its place in the hash chain. Exit code 1 when something is wrong."""
     settings = load(os.environ)
-    keys = [Signer(deployment_key(settings.data_path, AUDIT_KEY)).public]
+    keys = [Signer(key_of(settings, AUDIT_KEY)).public]
     bad = False
     for directory in _chosen(writer):
         verifier = Verifier(directory.name, keys)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from akto_proxy.cli import build
 from akto_proxy.collector.judge import Verdict
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import BodyError
 from akto_proxy.exchange.record import masked
@@ -24,7 +24,7 @@ class GuardJudge:
 
     def __init__(self, settings: Settings) -> None:
         self._guard = build.guard(settings)
-        self._replacer = Replacer(deployment_key(settings.data_path, "deployment.key"))
+        self._replacer = Replacer(key_of(settings, "deployment.key"))
         self._scope = build.common_scope(settings)
         self._route = resolve("POST", build.COMMON_PATH)
 

@@ -21,7 +21,7 @@ import orjson
 import structlog
 from cryptography import x509
 
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError, ConfigError
 from akto_proxy.limits.blocks import Blocked, write_blocks
@@ -274,7 +274,7 @@ def watching(
         random=os.urandom,
         host=os.uname().nodename,
     )
-    key = deployment_key(settings.data_path, "deployment.key")
+    key = key_of(settings, "deployment.key")
     parts = Parts(
         traces=traces,
         control=control,

@@ -21,7 +21,7 @@ import uvloop
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.limiting import Gates, limiting
-from akto_proxy.config.keys import deployment_key
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError, StorageError
 from akto_proxy.exchange.caller import Callers
@@ -87,7 +87,7 @@ def handler(settings: Settings) -> Guardrails:
     Raises:
         ConfigError, PolicyError: something the operator gave cannot be used.
     """
-    key = deployment_key(settings.data_path, "deployment.key")
+    key = key_of(settings, "deployment.key")
     recorder = Recorder(settings.capture, settings.max_capture_size, _seal(settings))
     shared = Shared(
         guard=build.guard(settings),
@@ -159,7 +159,7 @@ def open_spool(settings: Settings, name: str) -> Spool:
         fsync=settings.spool_fsync,
     )
     unique = f"{name}-{os.getpid()}-{os.urandom(3).hex()}"
-    signer = Signer(deployment_key(settings.data_path, "audit.key"))
+    signer = Signer(key_of(settings, "audit.key"))
     return Spool(spool_root(settings), options, clock=time.time, name=unique, signer=signer)
 
 

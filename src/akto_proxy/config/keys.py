@@ -1,18 +1,32 @@
 """Keys of this deployment: made once, kept beside the data, readable by their owner alone.
 
 Hashes of credentials and replacement tokens must be the same in every worker and after a restart, so their key cannot
-be drawn at start; it is not a setting either, because nobody should have to invent it.
+be drawn at start; nobody should have to invent it either. Only where several machines are one deployment (or a machine
+keeps nothing) must an operator set DEPLOYMENT_KEY; then every key is derived from it and nothing is kept on disk.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
+from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError
 
 _SIZE = 32
+
+
+def key_of(settings: Settings, name: str) -> bytes:
+    """The 32 bytes of key `name`: derived from DEPLOYMENT_KEY (HMAC-SHA256) where it is set, else kept in DATA_DIR.
+
+    Raises:
+        ConfigError: DATA_DIR cannot keep it.
+    """
+    master = settings.master_key
+    return hmac.new(master, name.encode(), sha256).digest() if master else deployment_key(settings.data_path, name)
 
 
 def deployment_key(folder: Path, name: str, random: Callable[[int], bytes] = os.urandom) -> bytes:

@@ -7,6 +7,7 @@ mistake refuses the start, because a security proxy that runs with a misread set
 
 from __future__ import annotations
 
+import base64
 import difflib
 import os
 from collections.abc import Mapping
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     notify: tuple[dict[str, Any], ...] = Field((), description="Where alerts go (file; docs/watch.md).")
 
     data_dir: str = Field("", description="Where spool, store and keys live. Empty: the user's state folder.")
+    deployment_key: SecretStr = Field(
+        SecretStr(""),
+        description="32 bytes, base64: one for all machines of a deployment. Empty: drawn once, in DATA_DIR.",
+    )
     audit: Literal["default", "strict"] = Field(
         "default", description="`strict`: trace kept before the last byte, or no answer."
     )
@@ -161,6 +166,17 @@ class Settings(BaseSettings):
             ip_network(entry, strict=False)
         return value
 
+    @field_validator("deployment_key")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        try:
+            size = len(base64.b64decode(value.get_secret_value(), validate=True))
+        except ValueError:
+            size = 1
+        if size not in (0, 32):
+            raise ValueError("expected 32 bytes in base64; make them with `openssl rand -base64 32`")
+        return value
+
     @model_validator(mode="after")
     def _pairs(self) -> Settings:
         if bool(self.tls_cert) != bool(self.tls_key):
@@ -212,6 +228,11 @@ class Settings(BaseSettings):
     def data_path(self) -> Path:
         """The folder of spool, store and keys (not created here)."""
         return Path(self.data_dir).expanduser() if self.data_dir else Path("~/.local/state/akto-proxy").expanduser()
+
+    @property
+    def master_key(self) -> bytes:
+        """The bytes of DEPLOYMENT_KEY; empty where it is not set."""
+        return base64.b64decode(self.deployment_key.get_secret_value())
 
     @property
     def worker_count(self) -> int:
