@@ -1,6 +1,8 @@
 import base64
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -19,9 +21,16 @@ def test_a_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path):
 
 
 def test_all_who_ask_at_once_get_one_key(tmp_path: Path):
+    together = Barrier(8, timeout=10)
+
+    def draw(size: int) -> bytes:
+        together.wait()  # all eight have seen that there is no key yet
+        return os.urandom(size)
+
     with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: deployment_key(tmp_path, "a.key"), range(32)))
+        keys = set(pool.map(lambda _: deployment_key(tmp_path, "a.key", draw), range(8)))
     assert len(keys) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.key"]
 
 
 def test_a_broken_key_file_says_what_to_do(tmp_path: Path):

@@ -7,8 +7,10 @@ keeps nothing) must an operator set DEPLOYMENT_KEY; then every key is derived fr
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
+import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -38,20 +40,23 @@ def deployment_key(folder: Path, name: str, random: Callable[[int], bytes] = os.
     path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = folder / f".{name}.{os.getpid()}"
         if not path.exists():
-            fresh.write_bytes(b"")
-            fresh.chmod(0o600)
-            fresh.write_bytes(random(_SIZE))
-            try:
-                os.link(fresh, path)  # whoever links first wins; all read the winner's key
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
+            _draw(path, random)
         key = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be kept ({error.strerror}); set DATA_DIR to a folder that can") from None
     if len(key) != _SIZE:
         raise ConfigError(f"{path}: expected {_SIZE} bytes; restore it from a backup, or remove it to draw a new one")
     return key
+
+
+def _draw(path: Path, random: Callable[[int], bytes]) -> None:
+    """Whoever links first wins, and all read the winner's key. The fresh file is each asker's own, threads included."""
+    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 from the beginning
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(random(_SIZE))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        Path(fresh).unlink()
