@@ -16,8 +16,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+from redis.exceptions import RedisError
+
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
+from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Headers, Refusal, RequestHead
 from akto_proxy.limits.blocks import Blocks
@@ -32,6 +36,7 @@ from akto_proxy.proxy.core import Gate
 FOLDER = "limits"
 _FLUSH_EVERY = 0.05
 _REAP_EVERY = 30.0
+_log = structlog.get_logger("akto_proxy.limits")
 
 
 class Refuser(Protocol):
@@ -164,8 +169,9 @@ class Limiting:
     client: Any = None
 
     async def run(self) -> None:
-        """Settle with Redis, and clean up after workers that died, until cancelled."""
+        """Settle with Redis, and clean up after workers that died, until cancelled. Tells when Redis goes and comes."""
         beat = reap = 0.0
+        told = ""
         while True:
             await asyncio.sleep(_FLUSH_EVERY if self.limiter else _REAP_EVERY)
             now = time.monotonic()
@@ -173,6 +179,9 @@ class Limiting:
                 due = now - beat >= BEAT
                 beat = now if due else beat
                 await self.limiter.flush(beat=due)
+                if self.limiter.trouble != told:
+                    told = self.limiter.trouble
+                    _tell(told)
             if self.table is not None and now - reap >= _REAP_EVERY:
                 reap = now
                 self.table.reap(self.columns)
@@ -180,10 +189,17 @@ class Limiting:
     async def close(self) -> None:
         """Give files and connections back."""
         if self.limiter is not None:
-            await self.limiter.flush()
+            await self.limiter.close()
             await self.client.aclose()
         if self.table is not None:
             self.table.close()
+
+
+def _tell(trouble: str) -> None:
+    if trouble:
+        _log.error("LIMITS_URL does not answer: each limit's `away` applies; see docs/limits.md", kind=trouble)
+    else:
+        _log.info("LIMITS_URL answers again: limits hold over all machines")
 
 
 def limiting(settings: Settings, refuser: Refuser) -> Limiting:
@@ -219,12 +235,29 @@ def limiting(settings: Settings, refuser: Refuser) -> Limiting:
 
 
 def redis_client(url: str) -> Any:
-    """A client that gives up soon: the limits know what to do without Redis."""
-    from redis.asyncio import Redis
+    """A client that gives up soon and never tries again by itself: the limits know what to do without Redis.
 
-    return Redis.from_url(
-        url, socket_timeout=1.0, socket_connect_timeout=1.0, max_connections=64, health_check_interval=0
-    )
+    Raises:
+        ConfigError: the URL cannot be used. It is not repeated, for it may hold a password.
+    """
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    try:
+        client = Redis.from_url(
+            url,
+            socket_timeout=1.0,
+            socket_connect_timeout=1.0,
+            max_connections=16,
+            health_check_interval=0,
+            retry=Retry(NoBackoff(), 0),
+        )
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # what the URL asks for is only read when a connection is made
+    except (ValueError, TypeError, OSError, RedisError):
+        said = "LIMITS_URL: redis://[user:password@]host[:port][/number] or rediss:// is expected; see docs/limits.md"
+        raise ConfigError(said) from None
+    return client
 
 
 def place(settings: Settings) -> Callable[[str], str]:

@@ -12,7 +12,7 @@ which has succeeded yet is a stranger: beside its own buckets it uses one that a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from akto_proxy.limits.schema import CLAIMED, Limit
@@ -55,7 +55,15 @@ class Grant:
     over: tuple[str, ...] = ()
     grown: dict[int, int] = field(default_factory=dict)
     settled: bool = False
-    local: bool = False
+    shared: Grant | None = None
+    """What the call would have been given by many machines' limits, while this machine decides alone."""
+
+    def growth(self, prompt: int, completion: int, size: int) -> Iterator[tuple[int, Limit, Ask, int]]:
+        """For each bucket that counts use: its number, limit, ask, and how much more than it holds was used by now."""
+        for number, (limit, ask, row) in enumerate(zip(self.limits, self.asks, self.rows, strict=True)):
+            if row >= 0 and not limit.early and limit.count != "concurrent":
+                used = int(limit.charge(limit.spent(self.model, prompt, completion, size)) / ask.weight)
+                yield number, limit, ask, used - ask.hold - self.grown.get(number, 0)
 
 
 @dataclass(slots=True)
@@ -66,6 +74,8 @@ class LimitCounters:
     refused: dict[str, int] = field(default_factory=dict)
     shadowed: dict[str, int] = field(default_factory=dict)
     cut: int = 0
+    away: int = 0
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +256,10 @@ class Limiter:
         The caller ends the stream politely then; what it used is settled like any other call's.
         """
         ended = ""
-        for number, (limit, ask, row) in enumerate(zip(grant.limits, grant.asks, grant.rows, strict=True)):
-            if row < 0 or limit.early or limit.count == "concurrent":
-                continue
-            used = int(limit.charge(limit.spent(grant.model, prompt, completion, size)) / ask.weight)
-            more = used - ask.hold - grant.grown.get(number, 0)
+        for number, limit, ask, more in grant.growth(prompt, completion, size):
             if more > 0:
                 grant.grown[number] = grant.grown.get(number, 0) + more
+                row = grant.rows[number]
                 if not self._table.grow(row, more, ask.capacity, self._now()) and ask.enforce:
                     ended = ended or limit.name
         self.counters.cut += bool(ended)

@@ -1,114 +1,89 @@
 """Limits shared by all machines, in Redis: one script a decision, and a stated answer when Redis is away.
 
-The script is the table's decision in Lua, on Redis's own clock, so machines need not agree on the time. Settlements
-wait in memory and go out with the next decision or flush; a heartbeat says exactly what a process holds, so an answer
-that was lost is put right by it; a process that has been silent for 30 seconds holds nothing any more.
+Settlements wait in memory and go out with the next decision or flush, each with a serial, so that none counts twice
+when an answer was lost. A heartbeat says exactly what a process holds; a process that has been silent for 30 seconds
+holds nothing any more.
 
 When Redis does not answer in time, limits with `away: closed` refuse; the others go on with this machine's own
-table and `share` of the limit. Redis is asked again after a second. What was used meanwhile, and settlements that
-could not be sent, are charged later (a bounded number of buckets of them). Numbers in Lua are doubles: microseconds
-are used there, exact for any time since 1970.
+table and `share` of the limit. Redis is asked again after a second. What was used meanwhile is charged in Redis when
+it is back. A Redis that lost its memory is told by each process how full the buckets were when it last asked.
+The price: between machines a limit is exact only while Redis answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from akto_proxy.limits.limiter import Book, Call, Grant, LimitCounters, Limiter, Refused
+from akto_proxy.limits.line import Pipeline
 from akto_proxy.limits.schema import Limit
+from akto_proxy.limits.script import Line, Reply, arguments, parse
 from akto_proxy.limits.table import Answer, Ask, Table
 from akto_proxy.model import Trace
 
 REST = 1.0
-BEAT = 10.0
-SILENT_MS = 30_000
-MAX_PENDING = 10_000
-_ENDLESS = 1 << 52
+"""Seconds after a failure before Redis is asked again."""
 
-SCRIPT = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local me, silent, alive = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-redis.call('SET', KEYS[1], '1', 'PX', silent)
-local refused, wait, out, plans = -1, 0, {}, {}
-for i = 2, #KEYS do
-  local base = 4 + (i - 2) * 7
-  local capacity, charge, hold = tonumber(ARGV[base]), tonumber(ARGV[base + 1]), tonumber(ARGV[base + 2])
-  local enforce, release = ARGV[base + 3] == '1', tonumber(ARGV[base + 4])
-  local debt, exact = tonumber(ARGV[base + 5]), tonumber(ARGV[base + 6])
-  local tat, mine, others = 0, 0, 0
-  local row = redis.call('HGETALL', KEYS[i])
-  for j = 1, #row, 2 do
-    local name, value = row[j], tonumber(row[j + 1])
-    if name == 't' then tat = value
-    elseif name == me then mine = value
-    elseif redis.call('EXISTS', alive .. name) == 1 then others = others + value
-    else redis.call('HDEL', KEYS[i], name) end
-  end
-  if exact >= 0 then mine = exact end
-  mine = math.max(0, mine - release)
-  if debt > 0 then tat = math.max(tat, now) + debt end
-  local room = capacity - math.max(tat - now, 0) - others - mine - charge - hold
-  local fits = 1
-  if room < 0 then
-    fits = 0
-    if enforce and (refused < 0 or -room > wait) then refused, wait = i - 2, -room end
-  end
-  plans[i] = {tat, charge, hold, mine, fits}
-  out[i - 1] = fits
-end
-for i = 2, #KEYS do
-  local tat, charge, hold, mine, fits = unpack(plans[i])
-  if refused < 0 and fits == 1 then
-    if charge > 0 then tat = math.max(tat, now) + charge end
-    mine = mine + hold
-  end
-  redis.call('HSET', KEYS[i], 't', string.format('%.0f', tat), me, string.format('%.0f', mine))
-  redis.call('PEXPIRE', KEYS[i], math.floor(math.max(tat - now, 0) / 1000) + 2 * silent)
-end
-table.insert(out, 1, string.format('%.0f', wait))
-table.insert(out, 1, refused)
-return out
-"""
+BEAT = 10.0
+"""Seconds between heartbeats, a third of what makes a process dead."""
+
+MAX_BUCKETS = 10_000
+"""Buckets whose state is remembered; the one used last longest ago is forgotten, counted if it owed something."""
+
+_ENDLESS = 1 << 52
+_IN_A_FLUSH = 64
 
 
 class RedisClient(Protocol):
     """What is asked of redis.asyncio.Redis."""
 
-    def register_script(self, script: str) -> Any:
-        """A script that sends its hash first."""
-        ...
-
-    def set(self, name: str, value: str, px: int) -> Awaitable[Any]:
-        """Set with an end."""
+    def pipeline(self, *, transaction: bool) -> Any:
+        """Several commands in one trip."""
         ...
 
 
 @dataclass(slots=True)
-class _Mine:
-    """What this process holds in one bucket, and what Redis must still hear: to give back, to charge."""
+class _Bucket:
+    """A bucket as this process knows it: what it holds, what Redis must still hear, and how full it was.
 
+    A settlement under way keeps its serial until it is acknowledged. `flights` counts decisions whose fate is unknown.
+    """
+
+    capacity: int = _ENDLESS
     held: int = 0
     release: int = 0
     debt: int = 0
+    serial: int = 0
+    sent_release: int = 0
+    sent_debt: int = 0
+    sending: bool = False
+    flights: int = 0
+    empty_at: float = 0.0
+    epoch: int = 0
+    over: bool = False
+
+    @property
+    def owes(self) -> bool:
+        return bool(self.release or self.debt or self.serial)
 
 
 class RedisLimiter:
-    """The limits of many machines.
+    """The limits of many machines. To be used from one event loop.
 
     Args:
         limits: what the operator chose.
-        client: a connected client (its own time-outs are not relied on).
+        client: a client that gives up within a second or so and does not try again by itself.
         local: this machine's table, used when Redis is away and for the marks of known callers.
         now: Unix nanoseconds.
         clock: seconds that only grow.
         secret: see Book; the same on all machines.
-        name: unlike that of any other process.
+        name: unlike that of any other process, without spaces.
         timeout: seconds a decision may take.
-        prefix: of all keys.
+        prefix: of all keys; the braces put them in one slot of a cluster.
     """
 
     def __init__(
@@ -121,11 +96,10 @@ class RedisLimiter:
         clock: Callable[[], float],
         secret: bytes,
         name: str,
-        timeout: float = 0.05,
-        prefix: str = "akto-proxy:limits:",
+        timeout: float = 0.1,
+        prefix: str = "akto-proxy:{limits}:",
     ) -> None:
-        self._client = client
-        self._script = client.register_script(SCRIPT)
+        self._pipe = Pipeline(client)
         self._local = Limiter([_share(limit) for limit in limits], local, now=now, secret=secret)
         self.book = Book(limits, secret, local.is_known)
         self.counters: LimitCounters = self._local.counters
@@ -134,10 +108,17 @@ class RedisLimiter:
         self._name = name
         self._timeout = timeout
         self._prefix = prefix
-        self._mine: dict[int, _Mine] = {}
+        self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
+        self._due: set[int] = set()
         self._rest_until = 0.0
-        self._flying = 0
-        self.away = 0
+        self._serial = 0
+        self.trouble = ""
+        """Why Redis is away: the kind of the last failure; "" while it answers."""
+
+    @property
+    def trips(self) -> int:
+        """Pipelines sent; under load each holds many decisions."""
+        return self._pipe.trips
 
     async def enter(self, call: Call) -> Grant | Refused:
         """Take what the call needs from every bucket it falls in, or say which one has too little."""
@@ -147,70 +128,160 @@ class RedisLimiter:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await self._decide(_in_micros(request.limits, request.asks))
-        except Exception:  # noqa: BLE001  whatever the client raises means the same: Redis is away
-            self._rest_until = self._clock() + REST
+        except Exception as error:  # noqa: BLE001  whatever the client raises means the same: Redis is away
+            self._away(error)
             return self._alone(call)
+        self.trouble = ""
         return self._local.granted(call, request, answer)
 
-    async def _decide(self, asks: Sequence[Ask], *, exact: bool = False) -> Answer:
-        keys = [self._prefix + "alive:" + self._name]
-        args: list[str | int] = [self._name, SILENT_MS, self._prefix + "alive:"]
-        sent: list[tuple[_Mine, int, int]] = []
-        for ask in asks:
-            mine = self._mine.get(ask.key) or _Mine()
-            sent.append((mine, mine.release, mine.debt))
-            keys.append(f"{self._prefix}{ask.key:x}")
-            args += [ask.capacity, ask.charge, ask.hold, int(ask.enforce), mine.release, mine.debt]
-            args.append(mine.held + mine.release if exact else -1)
-            mine.release = mine.debt = 0
-        self._flying += 1
-        try:
-            raw = await self._script(keys=keys, args=args)
-        except BaseException:
-            for mine, release, debt in sent:  # if they did arrive, charging twice only makes the limit stricter
-                mine.release += release
-                mine.debt += debt
-            raise
-        finally:
-            self._flying -= 1
-        return self._answer(asks, [int(part) for part in raw])
+    def _away(self, error: Exception) -> None:
+        self._rest_until = self._clock() + REST
+        self.trouble = type(error).__name__
 
-    def _answer(self, asks: Sequence[Ask], raw: Sequence[int]) -> Answer:
-        refused, wait, fits = raw[0], raw[1], raw[2:]
-        for ask, fit in zip(asks, fits, strict=True):
-            if refused < 0 and fit and ask.hold:
-                self._mine.setdefault(ask.key, _Mine()).held += ask.hold
-        over = tuple(number for number, fit in enumerate(fits) if not fit and not asks[number].enforce)
-        return Answer(refused, wait * 1000, [0 if fit else -1 for fit in fits], [], over)
+    # -- one decision
+
+    async def _decide(self, asks: Sequence[Ask], *, beat: bool = False) -> Answer:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        asked = self._clock()
+        pairs = [(ask, self._bucket(ask.key)) for ask in asks]
+        lines = [self._line(ask, bucket, asked, beat=beat) for ask, bucket in pairs]
+
+        def done(raw: Sequence[int] | Exception) -> None:
+            if isinstance(raw, Exception):
+                for _, bucket in pairs:
+                    bucket.flights -= 1
+                    bucket.sending = False
+                if not future.done():
+                    future.set_exception(raw)
+                return
+            reply = parse(raw)
+            self._learn(pairs, lines, reply, asked, wanted=not future.done())
+            if not future.done():
+                future.set_result(reply)
+
+        keys, words = arguments(self._prefix, self._name, lines, beat=beat)
+        self._pipe.ask(keys, words, future, done)
+        return _answer(asks, await future)
+
+    def _line(self, ask: Ask, bucket: _Bucket, asked: float, *, beat: bool) -> Line:
+        exact = -1
+        if beat and not bucket.flights:  # with a decision in flight nobody knows what Redis counts
+            exact, bucket.release, bucket.sent_release = bucket.held, 0, 0
+        settle = not bucket.sending
+        if settle and not bucket.serial and (bucket.release or bucket.debt):
+            self._serial += 1
+            bucket.serial, bucket.sent_release, bucket.sent_debt = self._serial, bucket.release, bucket.debt
+            bucket.release = bucket.debt = 0
+        settle = settle and bucket.serial > 0
+        bucket.sending = bucket.sending or settle
+        bucket.flights += 1
+        return Line(
+            ask.key,
+            ask.capacity,
+            ask.charge,
+            ask.hold,
+            ask.enforce,
+            bucket.serial if settle else 0,
+            bucket.sent_release,
+            bucket.sent_debt,
+            exact,
+            int(max(0.0, bucket.empty_at - asked) * 1e6),
+            bucket.epoch,
+        )
+
+    def _learn(
+        self, pairs: Sequence[tuple[Ask, _Bucket]], lines: Sequence[Line], reply: Reply, asked: float, *, wanted: bool
+    ) -> None:
+        """What Redis said of each bucket. A grant that nobody waits for any more is given back."""
+        for (ask, bucket), line, fit, left, epoch in zip(
+            pairs, lines, reply.fits, reply.left, reply.epochs, strict=True
+        ):
+            bucket.flights -= 1
+            if line.serial:
+                bucket.serial = bucket.sent_release = bucket.sent_debt = 0
+                bucket.sending = False
+            if ask.hold and fit and reply.refused < 0:
+                if wanted:
+                    bucket.held += ask.hold
+                else:
+                    bucket.release += ask.hold
+                    self._due.add(ask.key)
+            bucket.empty_at, bucket.epoch = asked + left / 1e6, epoch
+            if not (ask.charge or ask.hold):
+                bucket.over = not fit
+
+    def _bucket(self, key: int) -> _Bucket:
+        found = self._buckets.get(key)
+        if found is None:
+            if len(self._buckets) >= MAX_BUCKETS:
+                old, gone = self._buckets.popitem(last=False)
+                self.counters.forgotten += gone.owes or gone.held > 0
+                self._due.discard(old)
+            found = self._buckets[key] = _Bucket()
+        else:
+            self._buckets.move_to_end(key)
+        return found
+
+    # -- without Redis
 
     def _alone(self, call: Call) -> Grant | Refused:
-        self.away += 1
+        self.counters.away += 1
         for limit in self.book.limits:
             if limit.away == "closed" and limit.mode == "enforce":
                 self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1
                 return Refused(limit, 1)
         grant = self._local.enter(call)
-        if isinstance(grant, Grant):
-            grant.local = True
+        if not isinstance(grant, Grant):
+            return grant
+        request = self.book.request(call)
+        asks = [replace(ask, hold=0) for ask in request.asks]
+        grant.shared = Grant(call, request.model, request.tool, request.limits, asks, [0] * len(asks))
+        for ask in asks:
+            self._owe(ask.key, 0, micro(ask.charge))
         return grant
+
+    def _owe(self, key: int, release: int, charge: int) -> None:
+        if release or charge:
+            bucket = self._bucket(key)
+            bucket.held -= release
+            bucket.release += release
+            bucket.debt += charge
+            self._due.add(key)
+
+    # -- a call goes on, and ends
+
+    def progress(self, grant: Grant, prompt: int, completion: int, size: int) -> str:
+        """A stream goes on: hold what it used so far. The name of the limit that has ended, or "".
+
+        Redis hears of it with the next decision or flush, so a limit that ended is known one flush later.
+        """
+        if grant.shared is not None:
+            return self._local.progress(grant, prompt, completion, size)
+        ended = ""
+        for number, limit, ask, more in grant.growth(prompt, completion, size):
+            bucket = self._bucket(ask.key)
+            if more > 0:
+                grant.grown[number] = grant.grown.get(number, 0) + more
+                self._owe(ask.key, -micro(more), 0)
+                bucket.capacity = ask.capacity // 1000
+            if bucket.over and ask.enforce and grant.grown.get(number):
+                ended = ended or limit.name
+        self.counters.cut += bool(ended)
+        return ended
 
     def leave(self, grant: Grant, trace: Trace | None) -> None:
         """The call is over: settle it, once. What Redis must hear is sent with the next decision or heartbeat."""
         if grant.settled:
             return
-        if grant.local:
+        if grant.shared is not None:
             self._local.leave(grant, trace)
+            for item in self.book.settle(grant.shared, trace):
+                self._owe(item.key, 0, micro(item.charge))
             return
         grant.settled = True
         calls = {ask.key for ask, limit in zip(grant.asks, grant.limits, strict=True) if limit.count == "concurrent"}
         for item in self.book.settle(grant, trace):
-            if item.key not in self._mine and len(self._mine) >= MAX_PENDING:
-                self._mine.pop(next(iter(self._mine)))
-            mine = self._mine.setdefault(item.key, _Mine())
-            held = item.hold if item.key in calls else micro(item.hold)
-            mine.held -= held
-            mine.release += held
-            mine.debt += micro(item.charge)
+            self._owe(item.key, item.hold if item.key in calls else micro(item.hold), micro(item.charge))
         if grant.strangers and trace is not None and 200 <= trace.upstream_status < 400:
             for key in grant.strangers:
                 self._table.mark_known(key)
@@ -220,27 +291,45 @@ class RedisLimiter:
 
         To be called often, and with `beat` every BEAT seconds. False when Redis is away.
         """
-        if not beat and self._clock() < self._rest_until:
-            return False
-        exact = beat and not self._flying  # with a decision in flight nobody knows what Redis counts
-        waiting = [key for key, mine in self._mine.items() if mine.debt or mine.release or (exact and mine.held)]
+        if self._clock() < self._rest_until or not (beat or self._due or self.trouble):
+            return not self.trouble
+        if beat:
+            waiting = [key for key, bucket in self._buckets.items() if bucket.owes or bucket.held > 0]
+            self._due.clear()
+        else:
+            waiting, self._due = list(self._due), set()
         try:
-            async with asyncio.timeout(1.0):
-                if beat:
-                    await self._client.set(self._prefix + "alive:" + self._name, "1", px=SILENT_MS)
-                for start in range(0, len(waiting), 100):
-                    asks = [Ask(key, 0, _ENDLESS, enforce=False) for key in waiting[start : start + 100]]
-                    await self._decide(asks, exact=exact and not self._flying)
-        except Exception:  # noqa: BLE001  away; what waits is kept for the next time
-            self._rest_until = self._clock() + REST
+            async with asyncio.timeout(2.0):
+                for start in range(0, max(1, len(waiting)), _IN_A_FLUSH):
+                    part = waiting[start : start + _IN_A_FLUSH]
+                    asks = [Ask(key, 0, self._bucket(key).capacity, enforce=False) for key in part]
+                    await self._decide(asks, beat=beat)
+        except Exception as error:  # noqa: BLE001  away; what waits is kept for the next time
+            self._due.update(waiting)
+            self._away(error)
             return False
-        for key in [key for key in waiting if _nothing(self._mine[key])]:
-            del self._mine[key]
+        self._due.update(key for key in waiting if self._bucket(key).owes)
+        self.trouble = ""
+        self._forget()
         return True
 
+    def _forget(self) -> None:
+        """Buckets that are empty and owe nothing say nothing: the oldest of them go."""
+        now = self._clock()
+        for key in list(self._buckets)[:256]:
+            bucket = self._buckets[key]
+            if not (bucket.owes or bucket.held or bucket.flights) and bucket.empty_at <= now:
+                del self._buckets[key]
 
-def _nothing(mine: _Mine) -> bool:
-    return not (mine.held or mine.release or mine.debt)
+    async def close(self) -> None:
+        """Settle what can be settled, and end."""
+        await self.flush()
+        await self._pipe.close()
+
+
+def _answer(asks: Sequence[Ask], reply: Reply) -> Answer:
+    over = tuple(number for number, fit in enumerate(reply.fits) if not fit and not asks[number].enforce)
+    return Answer(reply.refused, reply.wait * 1000, [0 if fit else -1 for fit in reply.fits], [], over)
 
 
 def micro(nanoseconds: int) -> int:
