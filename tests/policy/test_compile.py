@@ -66,7 +66,7 @@ def test_own_rules_go_to_the_engine_and_are_enabled(known, policy):
 def test_only_needed_detectors_are_named(known, policy):
     assert PolicySet([policy()], known).detectors == {"engine"}
     assert PolicySet([policy(rules=[{"detect": "harm-s1"}])], known).detectors == {"harm"}
-    assert PolicySet([policy(rules=[{"detect": "jailbreak"}])], known).detectors == {"jailbreak"}
+    assert PolicySet([policy(rules=[{"detect": "jailbreak"}])], known).detectors == {"jailbreak", "prompt-attack"}
 
 
 def test_a_detector_that_was_installed_can_be_named(known, policy):
@@ -84,8 +84,8 @@ def test_a_detector_that_was_installed_can_be_named(known, policy):
 
 def test_a_rule_whose_detector_is_not_loaded_is_told(known, policy):
     made = PolicySet([policy(rules=[{"detect": "email"}, {"detect": "jailbreak", "id": "jail"}])], known)
-    assert made.unserved([]) == ["p, jail: jailbreak not loaded"]
-    assert made.unserved(["jailbreak"]) == []
+    assert made.unserved([]) == ["p, jail: prompt-attack not loaded"]
+    assert made.unserved(["prompt-attack"]) == []
 
 
 def test_a_sampled_policy_is_drawn_by_ticket(known, policy):

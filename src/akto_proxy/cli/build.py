@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from akto_proxy.cli.detectors import detectors as made
 from akto_proxy.config import assets
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError, PolicyError
@@ -26,6 +27,8 @@ from akto_proxy.policy.scope import Scope
 RULES = "guard/rules"
 PACKS = "policy/packs"
 DEFAULT_PACK = "default"
+SCANNED: frozenset[str] = frozenset()
+"""The detectors that `akto-proxy scan` runs beside the rules."""
 COMMON_PATH = "/v1/chat/completions"
 
 
@@ -118,7 +121,7 @@ def scanner_for_scan(settings: Settings) -> Scanner:
 
 def detectors(wanted: frozenset[str] | None) -> list[Detector]:
     """The detectors beside the engine that some policy asks for (None: those that `scan` reports)."""
-    return []
+    return made(wanted if wanted is not None else SCANNED)
 
 
 def _read(path: str) -> str:

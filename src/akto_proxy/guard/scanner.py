@@ -21,7 +21,10 @@ _SHORT = 8  # characters below which a text has no other reading worth the tests
 
 
 class Detector(Protocol):
-    """A check that is no rule. It may have `rules`, the ids it reports: it is not run when none is enabled."""
+    """A check that is no rule. It may have `rules`, the ids it reports: it is not run when none is enabled.
+
+    With `reads_views` false it is shown the texts alone, not their other readings.
+    """
 
     name: str
     category: str
@@ -91,7 +94,9 @@ class Scanner:
         rules: frozenset[str] | None = getattr(detector, "rules", None)
         if enabled is not None and rules is not None and rules.isdisjoint(enabled):
             return
-        asked = [*segments, *(replace(segments[number], text=view.text) for number, view in readings)]
+        asked = list(segments)
+        if getattr(detector, "reads_views", True):
+            asked += [replace(segments[number], text=view.text) for number, view in readings]
         try:
             answers = detector.check(asked)
         except Exception:  # noqa: BLE001  # a detector's bug must not become an open door: the policy decides

@@ -125,28 +125,34 @@ def with_detectors(known: Mapping[str, Known]) -> dict[str, Known]:
     return {**{item.id: item for item in DETECTED}, **known}
 
 
+_LANGUAGES = "ar bn cs da de el en es fi fr he hi hu hy id it ja ka ko nl pl pt ro ru sv ta th tr uk vi zh"  # ISO 639-1
+
+
 def _detected() -> tuple[RuleInfo, ...]:
-    rows = [
-        ("prompt-injection", "PROMPT_INJECTION", "injection", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0051")),
-        ("system-prompt-extraction", "SYSTEM_PROMPT_EXTRACTION", "injection", ("OWASP-LLM:LLM07",)),
-        ("jailbreak", "JAILBREAK", "jailbreak", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0054")),
-        ("person", "PERSON", "pii", ("OWASP-LLM:LLM02",)),
-        ("location", "LOCATION", "pii", ("OWASP-LLM:LLM02",)),
-        ("code", "CODE", "code", ()),
-        ("language", "LANGUAGE", "language", ()),
-        ("gibberish", "GIBBERISH", "gibberish", ()),
-        ("sentiment", "SENTIMENT", "sentiment", ()),
-        ("refusal", "REFUSAL", "refusal", ()),
-        ("system-prompt-leak", "SYSTEM_PROMPT_LEAK", "leak", ("OWASP-LLM:LLM07", "MITRE-ATLAS:AML.T0057")),
-        ("markdown-exfiltration", "EXFILTRATION", "exfiltration", ("OWASP-LLM:LLM02", "OWASP-LLM:LLM05")),
-        ("url", "URL", "url", ("OWASP-LLM:LLM05",)),
-        ("invisible", "INVISIBLE_TEXT", "invisible", ("OWASP-LLM:LLM01",)),
+    rows: list[tuple[str, str, str, str, tuple[str, ...]]] = [
+        ("prompt-injection", "", "injection", "prompt-attack", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0051")),
+        ("system-prompt-extraction", "", "injection", "prompt-attack", ("OWASP-LLM:LLM07",)),
+        ("jailbreak", "", "jailbreak", "prompt-attack", ("OWASP-LLM:LLM01", "MITRE-ATLAS:AML.T0054")),
+        ("person", "", "pii", "names", ("OWASP-LLM:LLM02",)),
+        ("location", "", "pii", "names", ("OWASP-LLM:LLM02",)),
+        ("organization", "", "pii", "names", ("OWASP-LLM:LLM02",)),
+        ("code", "", "code", "code", ()),
+        ("shell-command", "CODE", "code", "code", ()),
+        ("gibberish", "", "gibberish", "", ()),
+        ("repetition", "", "repetition", "", ("OWASP-LLM:LLM10",)),
+        ("sentiment", "", "sentiment", "", ()),
+        ("refusal", "", "refusal", "", ()),
+        ("system-prompt-leak", "", "leak", "", ("OWASP-LLM:LLM07", "MITRE-ATLAS:AML.T0057")),
+        ("markdown-exfiltration", "EXFILTRATION", "exfiltration", "", ("OWASP-LLM:LLM02", "OWASP-LLM:LLM05")),
+        ("misleading-url", "URL", "misleading-url", "", ("OWASP-LLM:LLM05",)),
+        ("invisible", "INVISIBLE_TEXT", "invisible", "", ("OWASP-LLM:LLM01",)),
     ]
-    named = [RuleInfo(id_, entity, category, id_, "", controls) for id_, entity, category, controls in rows]
-    harm = [
-        RuleInfo(f"harm-s{n}", f"HARM_S{n}", "harm", "harm", "", ("NIST-AI-RMF:MEASURE-2.6",)) for n in range(1, 15)
-    ]
-    return (*named, *harm)
+    rows += [(f"language-{code}", "", "language", "language", ()) for code in _LANGUAGES.split()]
+    rows += [(f"harm-s{n}", "", "harm", "harm", ("NIST-AI-RMF:MEASURE-2.6",)) for n in range(1, 15)]
+    return tuple(
+        RuleInfo(id_, entity or id_.upper().replace("-", "_"), category, detector or id_, "", controls)
+        for id_, entity, category, detector, controls in rows
+    )
 
 
 DETECTED: tuple[RuleInfo, ...] = _detected()
