@@ -170,8 +170,10 @@ def test_a_timeline_has_every_step_and_counts_each_trace_once(
 
 
 def names_of(trace: Trace, by: By) -> set[str]:
+    if by is By.SEVERITY:
+        return {made.severity.label for made in trace.decisions}
     if by in OF_DECISION:
-        return {getattr(made, by.value) for made in trace.decisions}
+        return {str(getattr(made, by.value)) for made in trace.decisions}
     owner: Any = trace.caller if hasattr(trace.caller, by.value) else trace
     return {getattr(owner, by.value)} - {""}
 
@@ -191,6 +193,25 @@ def test_top_lists_equal_a_scan(store: TraceStore, traces: list[Trace], by: By, 
         assert item.blocked == sum(trace.verdict is Action.BLOCK for trace in mine)
         assert item.prompt_tokens == sum(trace.usage.prompt for trace in mine)
         assert item.last == max(trace.started for trace in mine)
+
+
+@pytest.mark.parametrize("step", [3600, 7200, 900])
+@pytest.mark.parametrize(
+    "asked", [{"user": "user2"}, {"endpoint": "https://e1.example"}, {"rule": "email"}, {"direction": "request"}]
+)
+def test_one_name_alone_is_counted_as_a_scan_counts_it(
+    store: TraceStore, traces: list[Trace], asked: dict[str, str], step: float
+) -> None:
+    """Rollups answer here, and the filter that adds what every trace has takes a scan to the same answer."""
+    hours = (traces[0].started // 3600 * 3600, (traces[-1].started // 3600 + 1) * 3600)
+    for since, until in (hours, (0.0, 0.0), (traces[9].started, traces[200].started)):
+        where = Filter(since=since, until=until, **asked)
+        scan = replace(where, verdicts=tuple(Action))
+        by = By(next(iter(asked)))
+        assert store.count(where) == store.count(scan)
+        assert store.top(by, where) == store.top(by, scan)
+        assert store.timeline(where, step=step) == store.timeline(scan, step=step)
+    assert store.count(Filter(**asked)) > 0
 
 
 def test_top_lists_can_be_filtered(store: TraceStore, traces: list[Trace]) -> None:

@@ -82,6 +82,28 @@ def test_every_earlier_schema_is_brought_up(tmp_path: Path, trace_of: Make) -> N
         store.close()
 
 
+def test_what_an_earlier_schema_did_not_count_is_counted_when_it_is_brought_up(tmp_path: Path, trace_of: Make) -> None:
+    path = tmp_path / "t.db"
+    store = SqliteStore(path)
+    store.insert_many([trace_of(number) for number in range(300)])
+    asked = (store.top(By.DIRECTION), store.top(By.SEVERITY), store.totals())
+    assert asked[0]
+    assert asked[1]
+    assert asked[2].rest.p95
+    store.close()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "ALTER TABLE decision DROP COLUMN direction; DELETE FROM hourly WHERE code > 16; "
+        "DELETE FROM latency WHERE kind IN (3, 11); PRAGMA user_version = 5;"
+    )
+    db.close()
+    store = SqliteStore(path)
+    assert (store.top(By.DIRECTION), store.top(By.SEVERITY), store.totals()) == asked
+    assert store.erase(Filter(until=1e12)) == 300
+    assert store.top(By.DIRECTION) == ()
+    store.close()
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.db"
     SqliteStore(path).close()

@@ -17,9 +17,10 @@ import orjson
 
 from akto_proxy.model import Action, Trace, trace_from_dict
 from akto_proxy.store.clickhouse_client import Client
-from akto_proxy.store.clickhouse_sql import JOINED, Where, definitions, of_decision, of_trace
+from akto_proxy.store.clickhouse_sql import JOINED, LEVEL, Where, definitions, of_decision, of_trace
 from akto_proxy.store.face import (
     ALL,
+    EXACT,
     OF_DECISION,
     Bucket,
     By,
@@ -112,7 +113,8 @@ class ClickHouseStore:
     def totals(self, where: Filter = ALL) -> Totals:
         """Requests, verdicts, tokens and latencies in one line."""
         quantiles = ", ".join(
-            f"quantilesTDigest(0.5, 0.95, 0.99)({name})" for name in ("total_us", "guard_us", "first_us")
+            f"quantilesTDigest(0.5, 0.95, 0.99)({name})"
+            for name in ("total_us", "guard_us", "first_us", "greatest(toInt64(total_us) - toInt64(guard_us), 0)")
         )
         (row,) = self._rows(f"{_SUMS}, {quantiles}", of_trace(where))
         traces, alerted, redacted, blocked, errors, bypassed, prompt, completion = (int(n) for n in row[:8])
@@ -147,10 +149,11 @@ class ClickHouseStore:
             rows = self._rows(f"{by.value} AS name, {_SUMS}, max(at)", made, rest)
             return tuple(_count(row) for row in rows)
         made = of_decision(where)
-        made.add(f"x_{by.value} != ''")
+        name = LEVEL if by is By.SEVERITY else f"x_{by.value}"
+        made.add(f"{name} != ''")
         # A trace counts once for each name, however often the name occurs in it.
         columns = "id, at, verdict, outcome, bypassed, prompt, completion"
-        inner = f"SELECT DISTINCT x_{by.value} AS name, {columns} FROM {self._trace} FINAL {JOINED} {made.clause}"
+        inner = f"SELECT DISTINCT {name} AS name, {columns} FROM {self._trace} FINAL {JOINED} {made.clause}"
         rows = self._client.query(f"SELECT name, {_SUMS}, max(at) FROM ({inner}) {rest}", made.values)
         return tuple(_count(row) for row in rows)
 
@@ -322,8 +325,8 @@ def _row(item: Entry, arrived: int) -> dict[str, Any]:
     record = item.record or orjson.dumps(trace)
     row: dict[str, Any] = dict(zip(_NAMES, flat(trace), strict=True))
     row |= {"id": trace.id, "arrived": arrived, "record": record.decode()}
-    for by in OF_DECISION:
-        row[f"d_{by.value}"] = [getattr(made, by.value) for made in trace.decisions]
+    for name in EXACT:
+        row[f"d_{name}"] = [str(getattr(made, name)) for made in trace.decisions]
     row["d_severity"] = [int(made.severity) for made in trace.decisions]
     row["d_bypassed"] = [int(made.bypassed) for made in trace.decisions]
     return row

@@ -13,18 +13,22 @@ import re
 from typing import Any
 
 from akto_proxy.errors import ConfigError
-from akto_proxy.store.face import OF_DECISION, Filter
+from akto_proxy.store.face import EXACT, Filter
 from akto_proxy.store.rows import words
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _LOW = "LowCardinality(String)"
+_NO_DIRECTION = "arrayMap(x -> '', d_rule)"
+"""Of rows written before directions had a column: joined arrays must be of one length."""
+_ADDED = f"ADD COLUMN IF NOT EXISTS d_direction Array({_LOW}) DEFAULT {_NO_DIRECTION} AFTER d_bypassed"
 _TRACE = f"""
     id String, arrived UInt64, at Float64, endpoint {_LOW}, method {_LOW}, path {_LOW}, route {_LOW}, engine {_LOW},
     status UInt16, outcome {_LOW}, verdict UInt8, severity UInt8, model {_LOW}, project {_LOW}, user String, key String,
     team {_LOW}, agent {_LOW}, ip String, session String, sensitivity {_LOW}, streamed UInt8, bypassed UInt8,
     prompt UInt64, completion UInt64, total_us UInt64, guard_us UInt64, first_us UInt64, rules String,
     d_rule Array({_LOW}), d_category Array({_LOW}), d_entity Array({_LOW}), d_policy Array({_LOW}),
-    d_severity Array(UInt8), d_bypassed Array(UInt8), record String CODEC(ZSTD(3)),
+    d_severity Array(UInt8), d_bypassed Array(UInt8), d_direction Array({_LOW}) DEFAULT {_NO_DIRECTION},
+    record String CODEC(ZSTD(3)),
     INDEX time at TYPE minmax GRANULARITY 1, INDEX arrival arrived TYPE minmax GRANULARITY 1,
     INDEX who user TYPE bloom_filter GRANULARITY 4, INDEX talk session TYPE bloom_filter GRANULARITY 4"""
 _LINK = (
@@ -52,10 +56,11 @@ def definitions(database: str, cluster: str = "") -> list[str]:
     """The statements that make the tables; with a cluster, replicated and sharded."""
     if not cluster:
         made = [f"CREATE DATABASE IF NOT EXISTS {database}"]
-        return made + [
+        made += [
             f"CREATE TABLE IF NOT EXISTS {database}.{table} ({columns}) ENGINE = ReplacingMergeTree {order}"
             for table, columns, order, _ in _TABLES
         ]
+        return [*made, f"ALTER TABLE {database}.trace {_ADDED}"]
     made = [f"CREATE DATABASE IF NOT EXISTS {database} ON CLUSTER {cluster}"]
     for table, columns, order, shard in _TABLES:
         path = f"'/clickhouse/tables/{{shard}}/{database}/{table}', '{{replica}}'"
@@ -67,6 +72,8 @@ def definitions(database: str, cluster: str = "") -> list[str]:
             f"CREATE TABLE IF NOT EXISTS {database}.{table} ON CLUSTER {cluster} AS {database}.{table}_local "
             f"ENGINE = Distributed({cluster}, {database}, {table}_local, {shard})"
         )
+    for table in ("trace_local", "trace"):
+        made.append(f"ALTER TABLE {database}.{table} ON CLUSTER {cluster} {_ADDED}")
     return made
 
 
@@ -110,7 +117,7 @@ def of_trace(where: Filter) -> Where:
         made.add("severity >= ?", "UInt8", int(where.severity))
     if where.bypassed is not None:
         made.add("bypassed = ?", "UInt8", int(where.bypassed))
-    asked = [by.value for by in OF_DECISION if getattr(where, by.value)]
+    asked = [name for name in EXACT if getattr(where, name)]
     if asked:
         made.add("1")  # keeps numbering simple; the decisions' conditions share one lambda
         parts = []
@@ -131,16 +138,20 @@ def of_decision(where: Filter) -> Where:
         made.add("sev >= ?", "UInt8", int(where.severity))
     if where.bypassed is not None:
         made.add("bypass = ?", "UInt8", int(where.bypassed))
-    for by in OF_DECISION:
-        if getattr(where, by.value):
-            made.add(f"x_{by.value} = ?", "String", getattr(where, by.value))
+    for column in EXACT:
+        if getattr(where, column):
+            made.add(f"x_{column} = ?", "String", getattr(where, column))
     return made
 
 
 JOINED = (
     "ARRAY JOIN d_rule AS x_rule, d_category AS x_category, d_entity AS x_entity, d_policy AS x_policy, "
-    "d_severity AS sev, d_bypassed AS bypass, arrayEnumerate(d_rule) AS place"
+    "d_direction AS x_direction, d_severity AS sev, d_bypassed AS bypass, arrayEnumerate(d_rule) AS place"
 )
+
+
+LEVEL = "['', 'low', 'medium', 'high', 'critical'][sev + 1]"
+"""The label of a joined decision's severity."""
 
 
 def _common(where: Filter) -> Where:

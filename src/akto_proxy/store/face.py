@@ -16,7 +16,7 @@ from akto_proxy.model import Action, Decision, Severity, Trace
 
 
 class By(StrEnum):
-    """What traces can be grouped by. RULE to POLICY look at decisions: a trace counts once for each rule it hit."""
+    """What traces can be grouped by. RULE to SEVERITY look at decisions: a trace counts once for each rule it hit."""
 
     USER = "user"
     KEY = "key"
@@ -35,10 +35,15 @@ class By(StrEnum):
     CATEGORY = "category"
     ENTITY = "entity"
     POLICY = "policy"
+    DIRECTION = "direction"
+    SEVERITY = "severity"
 
 
-OF_DECISION = (By.RULE, By.CATEGORY, By.ENTITY, By.POLICY)
+OF_DECISION = (By.RULE, By.CATEGORY, By.ENTITY, By.POLICY, By.DIRECTION, By.SEVERITY)
 """The groupings that look at decisions; the others are columns of the trace."""
+
+EXACT = ("rule", "category", "entity", "policy", "direction")
+"""The fields of a Filter that a decision must equal; its severity is a lower bound instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Filter:
     category: str = ""
     entity: str = ""
     policy: str = ""
+    direction: str = ""
     text: str = ""
 
     @property
@@ -198,6 +204,8 @@ class Totals:
     total: Quantiles = Quantiles()
     guard: Quantiles = Quantiles()
     first_byte: Quantiles = Quantiles()
+    rest: Quantiles = Quantiles()
+    """What the whole took without our guard: the model and the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +338,7 @@ class TraceStore(Protocol):
         ...
 
     def events(self, where: Filter = ALL, *, cursor: str = "", limit: int = 50) -> EventPage:
-        """Decisions, newest first. The decision fields of the filter (rule to policy, severity) ask of the decision."""
+        """Decisions, newest first. The decision fields of the filter (rule to direction, severity) ask of it."""
         ...
 
     def after(self, cursor: str = "", *, limit: int = 200) -> Fresh:

@@ -39,6 +39,8 @@ CODES: dict[By, int] = {
     By.CATEGORY: 14,
     By.ENTITY: 15,
     By.POLICY: 16,
+    By.DIRECTION: 17,
+    By.SEVERITY: 18,
 }
 """Groupings kept by the hour. They are written to disk: append only. Sessions have a table of their own."""
 
@@ -80,7 +82,9 @@ class Rollup:
             self._group((CODES[by], hour, name), counters, at)
         _sum(self.minutes.setdefault(int(trace.started // MINUTE), [0] * len(counters)), counters)
         timing = trace.timing
-        for kind, value in enumerate((timing.total, timing.guard, timing.first_byte)):
+        for kind, value in enumerate(
+            (timing.total, timing.guard, timing.first_byte, max(0, timing.total - timing.guard))
+        ):
             bucket = latency_bucket(value)
             for key in ((hour, kind, bucket), (hour // DAY_HOURS, kind + BY_DAY, bucket)):
                 self.latencies[key] = self.latencies.get(key, 0) + sign
@@ -131,6 +135,8 @@ def names(trace: Trace) -> Iterable[tuple[By, str]]:
             (By.CATEGORY, item.category),
             (By.ENTITY, item.entity),
             (By.POLICY, item.policy),
+            (By.DIRECTION, item.direction.value),
+            (By.SEVERITY, item.severity.label),
         )
     return dict.fromkeys(pair for pair in pairs if pair[1])
 

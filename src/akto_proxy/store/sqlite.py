@@ -96,7 +96,7 @@ class SqliteStore(SqliteReads):
             return holds_words(self._codec.expand(dictionary, data), wanted)
 
         db.create_function("has_words", 3, has_words, deterministic=True)
-        db.create_aggregate("latencies", 3, Latencies)  # type: ignore[arg-type]  # typeshed wants int results only
+        db.create_aggregate("latencies", 4, Latencies)  # type: ignore[arg-type]  # typeshed wants int results only
 
     def insert_many(self, entries: Sequence[Trace | Entry], notes: Sequence[Note] = ()) -> int:
         """Keep what is not yet kept, all or nothing; the number of new traces."""
@@ -132,7 +132,7 @@ class SqliteStore(SqliteReads):
             rollup.add(trace)
         db.executemany(_INSERT, rows)
         db.executemany("INSERT INTO body (seq, dictionary, data) VALUES (?, ?, ?)", bodies)
-        db.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", decisions)
+        db.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", decisions)
         self._roll(db, rollup)
         if self._full_text:
             for seq, item in enumerate(fresh, last + 1):
@@ -331,6 +331,7 @@ def _decisions(seq: int, trace: Trace) -> Iterable[tuple[Any, ...]]:
             item.policy,
             int(item.severity),
             int(item.bypassed),
+            item.direction.value,
         )
 
 

@@ -44,6 +44,7 @@ from akto_proxy.store.sqlite_shapes import (
     edges,
     holds_words,
     latency_ranges,
+    only_name,
     read_cursor,
     to_bucket,
     to_count,
@@ -67,6 +68,21 @@ _RAW = (
     "SUM(t.outcome GLOB 'upstream_*') AS errors, SUM(t.bypassed) AS bypassed, SUM(t.prompt) AS prompt, "
     "SUM(t.completion) AS completion"
 )
+
+
+def _rolled(by: By | str, where: Filter) -> tuple[str, list[Any]] | None:
+    """Where the rollups know the answer: a question of their rows, but for its hours, and its values."""
+    if where.only_time:
+        code = CODES.get(By(by)) if by else TOTAL
+        return (HOURLY, [code]) if code is not None else None
+    name = only_name(where)
+    if name is None or by not in ("", name[0]):
+        return None
+    shown = "name" if by else "'' AS name"
+    return HOURLY.replace("name,", f"{shown},", 1).replace("code = ?", "code = ? AND name = ?"), [
+        CODES[name[0]],
+        name[1],
+    ]
 
 
 class SqliteReads:
@@ -141,7 +157,11 @@ class SqliteReads:
 
     def count(self, where: Filter = ALL) -> int:
         """How many traces."""
-        return self.totals(where).traces if where.only_time else self._count(where)
+        if not where.only_time and only_name(where) is None:
+            return self._count(where)
+        with self._readers() as db:
+            rows = self._groups(db, "", where, 1)
+        return int(rows[0][1]) if rows else 0
 
     def _count(self, where: Filter) -> int:
         with self._readers() as db:
@@ -157,7 +177,7 @@ class SqliteReads:
         traces, alerted, redacted, blocked, errors, bypassed, prompt, completion = (int(n) for n in row[1:-1])
         return Totals(
             traces, traces - alerted - redacted - blocked, alerted, redacted, blocked, errors, bypassed, prompt,
-            completion, *(quantiles(kinds.get(kind, ())) for kind in range(3)),
+            completion, *(quantiles(kinds.get(kind, ())) for kind in range(4)),
         )  # fmt: skip
 
     def top(self, by: By, where: Filter = ALL, *, limit: int = 10) -> tuple[Count, ...]:
@@ -168,12 +188,11 @@ class SqliteReads:
 
     def _groups(self, db: sqlite3.Connection, by: By | str, where: Filter, limit: int) -> list[tuple[Any, ...]]:
         """(name, counters..., last) with the most traces first. `by` is a grouping, or "" for everything."""
-        code = TOTAL if not by else CODES.get(By(by))
         parts: list[tuple[str, list[Any]]] = []
-        if where.only_time and code is not None:
+        if (rolled := _rolled(by, where)) is not None:
             low, high = whole_hours(where)
             if low < high:
-                parts.append((HOURLY, [code, low, high]))
+                parts.append((rolled[0], [*rolled[1], low, high]))
             parts += [self._raw(db, by, edge) for edge in edges(where)]
         else:
             parts.append(self._raw(db, by, where))
@@ -193,16 +212,16 @@ class SqliteReads:
             )
         name = column(By(by))
         if By(by) not in OF_DECISION:
-            sql.append(f"t.{name} != ''")
-            return f"SELECT t.{name} AS name, {_RAW}, MAX(t.at) AS last FROM trace t {clause(sql)} GROUP BY 1", values
+            sql.append(f"{name} != ''")
+            return f"SELECT {name} AS name, {_RAW}, MAX(t.at) AS last FROM trace t {clause(sql)} GROUP BY 1", values
         # A trace counts once for each name, and a filter on decisions holds for the decision that gives the name.
         own, own_values = of_decision(where)
         if where.text:
             own.append(f"d.seq IN (SELECT t.seq FROM trace t {clause(sql)})")
             own_values = own_values + values
         inner = (
-            f"SELECT DISTINCT d.seq, d.{name} AS name FROM decision d JOIN trace t ON t.seq = d.seq "
-            f"{clause([*own, f'd.{name} != {chr(39) * 2}'])}"
+            f"SELECT DISTINCT d.seq, {name} AS name FROM decision d JOIN trace t ON t.seq = d.seq "
+            f"{clause([*own, f'{name} != {chr(39) * 2}'])}"
         )
         return (
             f"SELECT n.name AS name, {_RAW}, MAX(t.at) AS last FROM ({inner}) n JOIN trace t ON t.seq = n.seq "
@@ -234,7 +253,8 @@ class SqliteReads:
             scans = edges(where)
         for part in scans:
             conditions, bound = self._scan(db, part)
-            query = f"SELECT latencies(t.total_us, t.guard_us, t.first_us) FROM trace t {clause(conditions)}"
+            columns = "t.total_us, t.guard_us, t.first_us, MAX(0, t.total_us - t.guard_us)"
+            query = f"SELECT latencies({columns}) FROM trace t {clause(conditions)}"
             (packed,) = db.execute(query, bound).fetchone()
             for kind, bucket, count in orjson.loads(packed or b"[]"):
                 found.setdefault(kind, []).append((bucket, count))
@@ -262,6 +282,14 @@ class SqliteReads:
             )
             high = where.until // MINUTE if where.until else inf
             return db.execute(sql, (int(step // MINUTE), where.since // MINUTE, high)).fetchall()
+        name = only_name(where)
+        if name is not None and step % HOUR == 0 and where.since % HOUR == 0 and where.until % HOUR == 0:
+            sql = (
+                f"SELECT CAST(hour / ? AS INTEGER), {_SUMS} FROM hourly WHERE code = ? AND name = ? AND hour >= ? "
+                "AND hour < ? GROUP BY 1"
+            )
+            high = where.until // HOUR if where.until else inf
+            return db.execute(sql, (int(step // HOUR), CODES[name[0]], name[1], where.since // HOUR, high)).fetchall()
         conditions, values = self._scan(db, where)
         sql = f"SELECT CAST(t.at / ? AS INTEGER), {_RAW} FROM trace t {clause(conditions)} GROUP BY 1"
         return db.execute(sql, (step, *values)).fetchall()

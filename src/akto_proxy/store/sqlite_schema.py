@@ -3,11 +3,16 @@
 A step, once released, is never edited: `PRAGMA user_version` says how many a file has seen.
 """
 
+# ruff: noqa: S608 - what is put into SQL text are codes and column names of our own
 from __future__ import annotations
 
 import sqlite3
 
+import orjson
+
 from akto_proxy.errors import StorageError
+from akto_proxy.store.bodies import Codec
+from akto_proxy.store.rows import latency_bucket
 
 
 def _m001_traces(db: sqlite3.Connection) -> None:
@@ -73,7 +78,38 @@ def _m005_latency_by_day(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS = (_m001_traces, _m002_rollups, _m003_links, _m004_text, _m005_latency_by_day)
+def _m006_direction_severity_rest(db: sqlite3.Connection) -> None:
+    """The direction of decisions, the rollups by direction and severity, and the latency without our guard."""
+    codec = Codec(lambda number: db.execute("SELECT data FROM dictionary WHERE id = ?", (number,)).fetchone()[0])
+
+    def direction_of(dictionary: int, data: bytes, index: int) -> str:
+        return str(orjson.loads(codec.expand(dictionary, data))["decisions"][index]["direction"])
+
+    db.create_function("direction_of", 3, direction_of)
+    _run(
+        db,
+        "ALTER TABLE decision ADD COLUMN direction TEXT NOT NULL DEFAULT ''",
+        "UPDATE decision SET direction = COALESCE((SELECT direction_of(b.dictionary, b.data, decision.idx) "
+        "FROM body b WHERE b.seq = decision.seq), '')",
+    )
+    label = "CASE severity WHEN 1 THEN 'low' WHEN 2 THEN 'medium' WHEN 3 THEN 'high' WHEN 4 THEN 'critical' END"
+    for code, name in ((17, "direction"), (18, label)):
+        _run(
+            db,
+            f"INSERT INTO hourly SELECT {code}, CAST(n.at / 3600 AS INTEGER), n.name, COUNT(*), SUM(t.verdict = 1), "
+            "SUM(t.verdict = 2), SUM(t.verdict = 3), SUM(t.outcome GLOB 'upstream_*'), SUM(t.bypassed), "
+            f"SUM(t.prompt), SUM(t.completion), MAX(t.at) FROM (SELECT DISTINCT seq, at, {name} AS name FROM decision) "
+            "n JOIN trace t ON t.seq = n.seq WHERE n.name != '' GROUP BY 2, 3",
+        )
+    counts: dict[tuple[int, int, int], int] = {}
+    for at, total, guard in db.execute("SELECT at, total_us, guard_us FROM trace"):
+        hour, bucket = int(at // 3600), latency_bucket(max(0, total - guard))
+        for key in ((hour, 3, bucket), (hour // 24, 11, bucket)):
+            counts[key] = counts.get(key, 0) + 1
+    db.executemany("INSERT INTO latency VALUES (?, ?, ?, ?)", ((*key, count) for key, count in counts.items()))
+
+
+MIGRATIONS = (_m001_traces, _m002_rollups, _m003_links, _m004_text, _m005_latency_by_day, _m006_direction_severity_rest)
 """Append only."""
 
 

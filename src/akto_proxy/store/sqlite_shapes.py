@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields, replace
 from math import ceil, inf
 from typing import Any
 
 import orjson
 
 from akto_proxy.model import Action
-from akto_proxy.store.face import Bucket, Count, Filter, Page, Session, Summary
-from akto_proxy.store.rollup import COUNTERS, DAY_HOURS, HOUR
+from akto_proxy.store.face import Bucket, By, Count, Filter, Page, Session, Summary
+from akto_proxy.store.rollup import CODES, COUNTERS, DAY_HOURS, HOUR
 from akto_proxy.store.rows import latency_bucket, summary, words
 from akto_proxy.store.sqlite_pool import id_text
 
 LATENCY_SUM = (
     "SELECT kind % 8, bucket, SUM(count) FROM latency WHERE kind / 8 = ? AND hour >= ? AND hour < ? GROUP BY 1, 2"
 )
+_FIELDS = tuple(field.name for field in fields(Filter))
+_ROLLED = frozenset(by.value for by in CODES) - {By.SEVERITY.value}  # a filter's severity is a lower bound
 HOURLY = f"SELECT name, {', '.join(COUNTERS)}, last FROM hourly WHERE code = ? AND hour >= ? AND hour < ?"
 
 
@@ -34,6 +37,15 @@ def whole_hours(where: Filter) -> tuple[int, float]:
     return ceil(where.since / HOUR), (where.until // HOUR if where.until else inf)
 
 
+def only_name(where: Filter) -> tuple[By, str] | None:
+    """The one name asked for, where a filter asks for nothing else but the time: rollups know it too."""
+    blank = Filter(since=where.since, until=where.until)
+    asked = [name for name in _FIELDS if getattr(where, name) != getattr(blank, name)]
+    if len(asked) != 1 or asked[0] not in _ROLLED:
+        return None
+    return By(asked[0]), getattr(where, asked[0])
+
+
 def edges(where: Filter) -> list[Filter]:
     """What of the filter's time lies outside its whole hours."""
     low, high = whole_hours(where)
@@ -41,9 +53,9 @@ def edges(where: Filter) -> list[Filter]:
         return [where]
     edges = []
     if where.since % HOUR:
-        edges.append(Filter(since=where.since, until=low * HOUR))
+        edges.append(replace(where, until=low * HOUR))
     if where.until % HOUR:
-        edges.append(Filter(since=high * HOUR, until=where.until))
+        edges.append(replace(where, since=high * HOUR))
     return edges
 
 
@@ -59,7 +71,7 @@ def latency_ranges(low: int, high: float) -> list[tuple[int, float, float]]:
 
 
 class Latencies:
-    """An SQL aggregate: the three histograms of a scan in one pass, as JSON [[kind, bucket, count], ...]."""
+    """An SQL aggregate: the four histograms of a scan in one pass, as JSON [[kind, bucket, count], ...]."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[int, int], int] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from akto_proxy.store.face import OF_DECISION, By, Filter
+from akto_proxy.model import Severity
+from akto_proxy.store.face import EXACT, OF_DECISION, By, Filter
 from akto_proxy.store.rows import words
 
 Condition = tuple[list[str], list[Any]]
@@ -15,7 +16,7 @@ _COLUMNS = (
     "user", "key", "team", "agent", "ip", "session", "project", "endpoint", "route", "engine", "model", "outcome",
     "sensitivity",
 )  # fmt: skip
-_DECISION = tuple(by.value for by in OF_DECISION)
+_LEVELS = " ".join(f"WHEN {level.value} THEN '{level.label}'" for level in Severity)
 
 
 def of_trace(where: Filter, *, alias: str = "t") -> Condition:
@@ -86,7 +87,7 @@ def _time(where: Filter, alias: str) -> Condition:
 
 
 def _decision_fields(where: Filter, alias: str) -> Condition:
-    asked = [name for name in _DECISION if getattr(where, name)]
+    asked = [name for name in EXACT if getattr(where, name)]
     return [f"{alias}.{name} = ?" for name in asked], [getattr(where, name) for name in asked]
 
 
@@ -109,5 +110,7 @@ def clause(conditions: list[str]) -> str:
 
 
 def column(by: By) -> str:
-    """The column of a grouping; By is a closed set, so this can never carry foreign SQL."""
-    return by.value
+    """The name of a grouping, of `d` or `t`; By is a closed set, so this can never carry foreign SQL."""
+    if by is By.SEVERITY:
+        return f"CASE d.severity {_LEVELS} END"
+    return f"{'d' if by in OF_DECISION else 't'}.{by.value}"
