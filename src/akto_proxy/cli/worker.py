@@ -31,6 +31,8 @@ from akto_proxy.exchange.record import Recorder
 from akto_proxy.exchange.shared import Label, Options, Shared
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.model import Trace
+from akto_proxy.proxy.core import Asker
+from akto_proxy.proxy.external import ExternalChecks
 from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
 from akto_proxy.proxy.server import Server
 from akto_proxy.spool.audit import Signer
@@ -58,6 +60,7 @@ async def _serve(settings: Settings, number: int) -> None:
         gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
+        ask=asker(),
     )
     await server.start()
     for line in guardrails.unserved():
@@ -99,6 +102,12 @@ def handler(settings: Settings) -> Guardrails:
         new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
     )
     return Guardrails(shared, Callers(key, settings.trusted_proxies))
+
+
+def asker() -> Asker:
+    """Asks the external checks of policies. Costs nothing until a policy has one."""
+    checks = ExternalChecks(os.environ, time.monotonic)
+    return lambda ask: checks.check(ask.checks, ask.segments, ask.direction)
 
 
 def exchange_options(settings: Settings) -> Options:

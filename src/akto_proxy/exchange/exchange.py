@@ -6,12 +6,15 @@ passes byte for byte. Whatever happened is in `trace`, including what could not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from akto_proxy.errors import BodyError, UpstreamError
 from akto_proxy.exchange import outcome
 from akto_proxy.exchange.decisions import late, merged
-from akto_proxy.exchange.face import Answer, AnswerMode, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.face import Answer, AnswerMode, Ask, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.outside import Answers, Gathering
 from akto_proxy.exchange.record import Kept
 from akto_proxy.exchange.restore import RESTORE, TOKEN_RULE, restored, split
 from akto_proxy.exchange.shared import Shared
@@ -20,6 +23,7 @@ from akto_proxy.guard.replace import Vault
 from akto_proxy.guard.stream import StreamGuard
 from akto_proxy.model import Action, Caller, Decision, Direction, Finding, Role, Segment, Timing, Trace, Usage
 from akto_proxy.policy.checks import Tally
+from akto_proxy.policy.clause import ExternalCheck
 from akto_proxy.policy.compile import CLEAN, Edit, Judgement, Plan
 from akto_proxy.policy.scope import Scope
 from akto_proxy.wire import body as wire_body
@@ -27,6 +31,9 @@ from akto_proxy.wire import kinds, reply
 from akto_proxy.wire.body import Body, Query
 from akto_proxy.wire.route import Route, Target
 from akto_proxy.wire.stream import StreamReader
+
+Passed = TypeVar("Passed", Forward, tuple[Headers, bytes])
+"""What goes on when no check stops it."""
 
 _OURS = (b"x-akto-trace-id", b"server-timing")
 _STALE_AFTER_EDIT = (b"content-md5", b"digest", b"content-digest", b"etag", b"content-length", b"content-encoding")
@@ -77,6 +84,9 @@ class GuardedExchange:
         self._answer_encoding = b""
         self._reader: StreamReader | None = None
         self._stream: AnswerStream | None = None
+        self._gathering: Gathering | None = None
+        self._told: Callable[[Answers], Forward | Refusal | tuple[Headers, bytes] | bytes] | None = None
+        self._ending = b""
         self._plan: Plan | None = None
         self._tally = Tally()
         self._vault = Vault()
@@ -86,7 +96,7 @@ class GuardedExchange:
 
     # ---- the request
 
-    def request(self, body: bytes) -> Forward | Refusal:
+    def request(self, body: bytes) -> Forward | Refusal | Ask:
         """The whole request body to what goes upstream, or the refusal for the caller."""
         began = self._shared.tick()
         try:
@@ -96,7 +106,7 @@ class GuardedExchange:
         finally:
             self._guard_ns += self._shared.tick() - began
 
-    def _request_guarded(self, data: bytes) -> Forward | Refusal:
+    def _request_guarded(self, data: bytes) -> Forward | Refusal | Ask:
         headers = self._head.headers
         read = wire_body.read(
             self._route,
@@ -122,12 +132,14 @@ class GuardedExchange:
             return self._request_found(data, read, query, segments, found)
         self._request = self._shared.recorder.clean(headers, read, data)
         self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
-        return self._forward(data)
+        forward = self._forward(data)
+        return self._outside(plan.externals_request, segments, {}, forward) if plan.externals_request else forward
 
     def _request_found(
         self, data: bytes, read: Body, query: Query | None, segments: list[Segment], found: list[list[Finding]]
-    ) -> Forward | Refusal:
-        judgement = self._the_plan().judge(segments, found, Tally())
+    ) -> Forward | Refusal | Ask:
+        plan = self._the_plan()
+        judgement = plan.judge(segments, found, Tally())
         self._decisions.extend(judgement.decisions)
         self._request = self._shared.recorder.found(self._head.headers, read, data, found)
         if judgement.action is Action.BLOCK:
@@ -140,7 +152,8 @@ class GuardedExchange:
         target = self._head.target
         if query is not None and in_query:
             target = target.partition(b"?")[0] + b"?" + query.write(in_query)
-        return self._forward(read.write(in_body), target, rewritten=bool(in_body))
+        forward = self._forward(read.write(in_body), target, rewritten=bool(in_body))
+        return self._outside(plan.externals_request, segments, texts, forward) if plan.externals_request else forward
 
     def _forward(self, body: bytes, target: bytes = b"", *, rewritten: bool = False) -> Forward:
         headers = self._head.headers
@@ -191,9 +204,13 @@ class GuardedExchange:
         self._streamed = True
         self._reader = StreamReader(self._route, self._answer_type)
         self._stream = AnswerStream(self._reader, self, keep=options.keep, tail=self._block_tail)
+        checks = self._the_plan().externals_response
+        if checks:
+            again = StreamReader(self._route, self._answer_type)
+            self._gathering = Gathering(checks, again, options.response_limit, self._conclude_stream)
         self.keepalive = reply.keepalive(self._reader)
 
-    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal | Ask:
         """The whole answer body (mode WHOLE) to the caller's headers and bytes."""
         began = self._shared.tick()
         try:
@@ -203,7 +220,7 @@ class GuardedExchange:
         finally:
             self._guard_ns += self._shared.tick() - began
 
-    def _answer_guarded(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+    def _answer_guarded(self, data: bytes) -> tuple[Headers, bytes] | Refusal | Ask:
         self._outcome = outcome.of_answer(self._status, data)
         read = wire_body.read(
             self._route,
@@ -219,18 +236,23 @@ class GuardedExchange:
             return self._unreadable_answer(data, read.unreadable)
         segments = read.segments
         found = self.scan(segments)
+        checks = self._the_plan().externals_response
         if not any(found) and not self._the_plan().checks_bodies:
             self._response = self._shared.recorder.clean(self._answer_headers, read, data)
-            return self._answer_headers, data
+            clean = self._answer_headers, data
+            return self._outside(checks, segments, {}, clean) if checks else clean
         judgement = self._judge_answer(segments, found)
         self._decisions.extend(judgement.decisions)
         self._response = self._shared.recorder.found(self._answer_headers, read, data, found)
         if judgement.action is Action.BLOCK:
             return self._blocked(judgement)
-        if not judgement.edits:
-            return self._answer_headers, data
-        out = read.write({i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()})
-        return _without(self._answer_headers, _STALE_AFTER_EDIT), out
+        texts = {i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()}
+        out = (
+            (_without(self._answer_headers, _STALE_AFTER_EDIT), read.write(texts))
+            if texts
+            else (self._answer_headers, data)
+        )
+        return self._outside(checks, segments, texts, out) if checks else out
 
     def _judge_answer(self, segments: list[Segment], found: list[list[Finding]]) -> Judgement:
         if not len(self._vault):
@@ -259,11 +281,13 @@ class GuardedExchange:
         except BodyError as error:
             out = self._broken(error)
         self._response.size += len(data)
-        self._guard_ns += self._shared.tick() - began
         self.cut = self.cut or stream.cut
+        if self._gathering is not None:
+            out = self._ended(out) if self.cut else self._gathering.add(out)
+        self._guard_ns += self._shared.tick() - began
         return out
 
-    def end(self) -> bytes:
+    def end(self) -> bytes | Ask:
         """No more bytes come from upstream: the last bytes for the caller."""
         stream = self._stream
         if stream is None or self.cut:
@@ -273,9 +297,13 @@ class GuardedExchange:
             out = stream.finish()
         except BodyError as error:
             out = self._broken(error)
-        self._guard_ns += self._shared.tick() - began
         self.cut = self.cut or stream.cut
-        return out
+        asked: bytes | Ask = out
+        if self._gathering is not None:
+            self._told = self._gathering.told
+            asked = self._ended(out) if self.cut else self._gathering.end(out)
+        self._guard_ns += self._shared.tick() - began
+        return asked
 
     def _broken(self, error: BodyError) -> bytes:
         """The stream cannot be read on: nothing unread may pass, so it ends here."""
@@ -285,7 +313,8 @@ class GuardedExchange:
 
     def _block_tail(self, message: str) -> bytes:
         assert self._reader is not None
-        return reply.block_tail(self._reader, f"{message} (trace {self.id})")
+        self._ending = reply.block_tail(self._reader, f"{message} (trace {self.id})")
+        return self._ending
 
     def fail(self, error: UpstreamError) -> Refusal:
         """Upstream failed before its head: the refusal for the caller in the route's form."""
@@ -297,6 +326,44 @@ class GuardedExchange:
         _, self._outcome, message = outcome.of_failure(error)
         self.cut = True
         return reply.error_tail(self._reader, message) if self._reader is not None else b""
+
+    # ---- checkers outside
+
+    def _outside(
+        self, checks: tuple[ExternalCheck, ...], segments: Sequence[Segment], texts: Mapping[int, str], passed: Passed
+    ) -> Passed | Ask:
+        """`passed` if there is nothing to ask about, else the question. `texts` are the segments that were changed.
+
+        Checkers see what would go on, not what policies took out of it.
+        """
+        if not segments:
+            return passed
+        seen = tuple(replace(item, text=texts[i]) if i in texts else item for i, item in enumerate(segments))
+        self._told = lambda answers: self._concluded(seen, answers) or passed
+        return Ask(checks, seen, seen[0].direction)
+
+    def told(self, answers: Answers) -> Forward | Refusal | tuple[Headers, bytes] | bytes:
+        """What checkers found to what the call that asked returns."""
+        assert self._told is not None
+        return self._told(answers)
+
+    def _concluded(self, segments: Sequence[Segment], answers: Answers) -> Refusal | None:
+        judgement = self._the_plan().outside(segments, answers)
+        self._decisions.extend(judgement.decisions)
+        return self._blocked(judgement) if judgement.action is Action.BLOCK else None
+
+    def _conclude_stream(self, segments: Sequence[Segment], answers: Answers) -> bytes | None:
+        judgement = self._the_plan().outside(segments, answers)
+        self._decisions.extend(judgement.decisions)
+        if judgement.action is not Action.BLOCK:
+            return None
+        self.cut = True
+        return self._block_tail(judgement.message)
+
+    def _ended(self, out: bytes) -> bytes:
+        """A stream that was cut: of what was held for a checker nothing leaves but the ending."""
+        gathering, self._gathering = self._gathering, None
+        return gathering.ending(self._ending) if gathering is not None and gathering.holds else out
 
     # ---- what the stream asks
 

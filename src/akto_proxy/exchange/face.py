@@ -6,12 +6,14 @@ other's inside, so the whole guard path is tested bytes in, bytes out, and the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from akto_proxy.errors import UpstreamError
-from akto_proxy.model import Trace
+from akto_proxy.model import Direction, Finding, Segment, Trace
+from akto_proxy.policy.clause import ExternalCheck, unanswered
 
 Headers = list[tuple[bytes, bytes]]
 """Header pairs in wire order. Names keep their case; compare them with `.lower()`."""
@@ -53,6 +55,21 @@ class Refusal:
     """Set when the exchange ended with this refusal before it began: the shell hands it to its sink."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Checkers outside have a say before this goes on: ask them about these texts and hand what they find to `told`."""
+
+    checks: tuple[ExternalCheck, ...]
+    segments: tuple[Segment, ...]
+    direction: Direction
+    meanwhile: bytes = b""
+    """The caller gets these bytes before the checkers answer: the end of a stream that no check may hold."""
+
+    def unanswered(self) -> list[tuple[int, Finding]]:
+        """What to hand over when nobody could be asked: every check failed, and fail modes decide."""
+        return [(0, unanswered(check)) for check in self.checks]
+
+
 class AnswerMode(Enum):
     """How the shell must hand over the answer's body."""
 
@@ -76,7 +93,7 @@ class Exchange(Protocol):
     cut: bool
     """True once the stream was ended by a block: send what was returned, close the answer, cancel upstream."""
 
-    def request(self, body: bytes) -> Forward | Refusal:
+    def request(self, body: bytes) -> Forward | Refusal | Ask:
         """The whole request body (as on the wire, still content-encoded) to what goes upstream."""
         ...
 
@@ -84,7 +101,7 @@ class Exchange(Protocol):
         """The upstream's head to the caller's."""
         ...
 
-    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal:
+    def body(self, data: bytes) -> tuple[Headers, bytes] | Refusal | Ask:
         """The whole answer body (mode WHOLE) to the caller's headers and bytes."""
         ...
 
@@ -92,8 +109,12 @@ class Exchange(Protocol):
         """Some bytes of the answer (modes PASS and STREAM) to bytes for the caller, b"" while text is held back."""
         ...
 
-    def end(self) -> bytes:
+    def end(self) -> bytes | Ask:
         """No more bytes come from upstream: the last bytes for the caller. `cut` may turn true here too."""
+        ...
+
+    def told(self, answers: Sequence[tuple[int, Finding]]) -> Forward | Refusal | tuple[Headers, bytes] | bytes:
+        """What the checkers of an Ask found (each with the number of its segment) to what the asking call returns."""
         ...
 
     def fail(self, error: UpstreamError) -> Refusal:

@@ -71,12 +71,25 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class ExternalCheck:
-    """A question for outside: its findings carry `rule` and `entity`, and only texts of `roles` are sent."""
+    """A question for outside: its findings carry `rule` and `entity`, and only texts of `roles` are sent.
+
+    `enforces` says that its answer can stop a text, so nothing may be delivered before it is there.
+    """
 
     rule: str
     entity: str
     roles: frozenset[Role]
     external: External
+    enforces: bool = True
+
+
+CHECK_FAILED = "CHECK_FAILED"
+"""The entity of a finding that says: this check could not run."""
+
+
+def unanswered(check: ExternalCheck) -> Finding:
+    """The finding of a check that got no verdict."""
+    return Finding(0, 0, check.rule, CHECK_FAILED, "external", 0.0)
 
 
 def external_id(policy: Policy, name: str) -> str:

@@ -16,13 +16,10 @@ from dataclasses import replace
 from akto_proxy.model import Action, Decision, Direction, Finding, Mode, Role, Segment
 from akto_proxy.policy.catalogue import ENGINE, Known, detector_of
 from akto_proxy.policy.checks import Hit, Tally, limit_hits, link_taken, tool_hits
-from akto_proxy.policy.clause import Clause, ExternalCheck, external_id
+from akto_proxy.policy.clause import CHECK_FAILED, Clause, ExternalCheck, external_id
 from akto_proxy.policy.judgement import CLEAN, Edit, Judgement, merge
 from akto_proxy.policy.rules import ExternalRule, LimitRule, LinksRule, ToolsRule
 from akto_proxy.policy.schema import Policy
-
-CHECK_FAILED = "CHECK_FAILED"
-"""The entity of a finding that says: this check could not run."""
 
 MAX_DECISIONS = 256  # of one judgement; what comes after is counted into one decision for each rule, place `*`
 MAX_MEMO = 4_096
@@ -66,19 +63,23 @@ class Plan:
         if not self._checks and not any(findings):
             return CLEAN
         tally = Tally() if tally is None else tally
-        taken: dict[int, list[Hit]] = {}
-        failed: list[Decision] = []
-        for number, found in enumerate(findings):
-            for finding in found:
-                if finding.entity == CHECK_FAILED:
-                    failed.extend(self._failures(segments[number], finding))
-                else:
-                    self._take(number, segments[number], finding, taken)
+        hits = ((number, finding) for number, found in enumerate(findings) for finding in found)
+        taken, failed = self._sort(segments, hits)
         for item in self._checks:
             self._check(item, segments, tally, taken)
         if not taken and not failed:
             return CLEAN
         return self._conclude(segments, taken, failed, tally)
+
+    def outside(self, segments: Sequence[Segment], answers: Sequence[Hit]) -> Judgement:
+        """The judgement of what checkers outside said of a body that was judged: findings with their segments' numbers.
+
+        A check that failed is decided here too, also where there is no segment to name.
+        """
+        if not answers:
+            return CLEAN
+        taken, failed = self._sort(segments, answers)
+        return self._conclude(segments, taken, failed, Tally()) if taken or failed else CLEAN
 
     def judge_one(
         self,
@@ -106,6 +107,17 @@ class Plan:
             for item in self._strongest(direction, self.clauses)
         ]
         return _judgement(decisions, {}, direction, self.policies) if decisions else CLEAN
+
+    def _sort(self, segments: Sequence[Segment], hits: Iterable[Hit]) -> tuple[dict[int, list[Hit]], list[Decision]]:
+        """The findings by the clauses that take them, and the decisions on checks that failed."""
+        taken: dict[int, list[Hit]] = {}
+        failed: list[Decision] = []
+        for number, finding in hits:
+            if finding.entity == CHECK_FAILED:
+                failed.extend(self._failures(segments[number], finding))
+            else:
+                self._take(number, segments[number], finding, taken)
+        return taken, failed
 
     def _take(self, number: int, segment: Segment, finding: Finding, taken: dict[int, list[Hit]]) -> None:
         for item in self._takers(finding):
@@ -218,7 +230,13 @@ def _union(ids: Mapping[int, frozenset[str]], clauses: Iterable[Clause], directi
 
 def _externals(clauses: Iterable[Clause], direction: Direction) -> tuple[ExternalCheck, ...]:
     return tuple(
-        ExternalCheck(external_id(item.policy, item.name), item.rule.entity, item.roles, item.rule.external)
+        ExternalCheck(
+            external_id(item.policy, item.name),
+            item.rule.entity,
+            item.roles,
+            item.rule.external,
+            item.policy.mode is Mode.ENFORCE and _most(item) > Action.ALERT,
+        )
         for item in clauses
         if isinstance(item.rule, ExternalRule) and direction in item.directions
     )

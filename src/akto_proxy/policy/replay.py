@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from akto_proxy.model import Action, Direction, Finding, Segment, Trace
+from akto_proxy.policy.clause import CHECK_FAILED
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.judgement import Judgement
-from akto_proxy.policy.plan import CHECK_FAILED
 from akto_proxy.policy.scope import Scope
 
 MAX_SAMPLES = 20  # trace ids kept of each transition

@@ -7,12 +7,12 @@ traces. Each may be absent but the handler; none may raise past this file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from akto_proxy.exchange.face import Handler, Refusal, RequestHead
-from akto_proxy.model import Trace
+from akto_proxy.exchange.face import Ask, Handler, Refusal, RequestHead
+from akto_proxy.model import Finding, Trace
 from akto_proxy.proxy.counters import Counters, count
 from akto_proxy.proxy.options import ProxyOptions
 from akto_proxy.proxy.pool import Pool
@@ -33,6 +33,10 @@ class Gate(Protocol):
         ...
 
 
+Asker = Callable[[Ask], Awaitable[Sequence[tuple[int, Finding]]]]
+"""Asks checkers outside; must end in bounded time. What it raises counts as checks that failed."""
+
+
 @dataclass(slots=True)
 class Core:
     """One worker's shared parts. `draining` is set once; every answer after that closes its connection."""
@@ -45,6 +49,7 @@ class Core:
     on_trace: Callable[[Trace], None] | None = None
     gate: Gate | None = None
     on_fault: Callable[[str], None] | None = None
+    ask: Asker | None = None
     commit: Callable[[], Awaitable[None]] | None = None
     """Waits until what `on_trace` took is on the medium; None when nobody asked for that."""
     draining: bool = False

@@ -25,8 +25,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from akto_proxy.model import Direction, Finding, Role, Segment
-from akto_proxy.policy.clause import ExternalCheck
-from akto_proxy.policy.plan import CHECK_FAILED
+from akto_proxy.policy.clause import ExternalCheck, unanswered
 from akto_proxy.policy.rules import External
 
 CACHE_SIZE = 4_096
@@ -66,7 +65,7 @@ class ExternalChecks:
     Args:
         environ: where `token_env` names are looked up.
         clock: seconds that only grow.
-        tls: the context for https checkers; the system's trust store if None.
+        tls: the context for https checkers; the system's trust store if None, read at the first question.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class ExternalChecks:
     ) -> None:
         self._environ = environ
         self._clock = clock
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
         self._cache: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
         self._health: dict[str, _Health] = {}
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
@@ -83,23 +82,37 @@ class ExternalChecks:
     async def check(
         self, checks: Sequence[ExternalCheck], segments: Sequence[Segment], direction: Direction
     ) -> list[tuple[int, Finding]]:
-        """What the checkers say of a body: findings without a span, each with the number of a segment."""
+        """What the checkers say of a body: findings without a span, each with the number of a segment.
+
+        All are asked at once, so the slowest one's time-out is the longest that this takes.
+        """
         answers = await asyncio.gather(*(self._one(check, segments, direction) for check in checks))
-        return [answer for answer in answers if answer is not None]
+        return [answer for found in answers for answer in found]
 
     async def _one(
         self, check: ExternalCheck, segments: Sequence[Segment], direction: Direction
-    ) -> tuple[int, Finding] | None:
+    ) -> list[tuple[int, Finding]]:
         numbers = [n for n, item in enumerate(segments) if item.role in check.roles and item.text.strip()]
         if not numbers:
-            return None
+            return []
         text = "\n".join(segments[number].text for number in numbers)
-        try:
-            score = max([await self._score(check, piece, direction) for piece in pieces(text, check.external)])
-        except _NoVerdictError:
+        scores = await self._scores(check, text, direction)
+        found = []
+        if score := max((score for score in scores if score is not None), default=0.0):
+            found.append((numbers[0], Finding(0, 0, check.rule, check.entity, "external", score)))
+        if None in scores:  # said beside what another piece showed: a failure must not hide it
             self.counters.failed += 1
-            return numbers[0], Finding(0, 0, check.rule, CHECK_FAILED, "external", 0.0)
-        return (numbers[0], Finding(0, 0, check.rule, check.entity, "external", score)) if score else None
+            found.append((numbers[0], unanswered(check)))
+        return found
+
+    async def _scores(self, check: ExternalCheck, text: str, direction: Direction) -> list[float | None]:
+        """The score of each piece of a text, None where there is no verdict."""
+        try:
+            cut = pieces(text, check.external)
+        except _NoVerdictError:
+            return [None]
+        answers = await asyncio.gather(*(self._score(check, piece, direction) for piece in cut), return_exceptions=True)
+        return [answer if isinstance(answer, float | int) else None for answer in answers]
 
     async def _score(self, check: ExternalCheck, text: str, direction: Direction) -> float:
         now = self._clock()
@@ -149,6 +162,8 @@ class ExternalChecks:
         host, secure = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         address = await resolve(host, port, private=external.allow_private)
+        if secure and self._tls is None:
+            self._tls = ssl.create_default_context()  # reads every authority of the system: only where one is needed
         reader, writer = await asyncio.open_connection(
             address, port, ssl=self._tls if secure else None, server_hostname=host if secure else None
         )

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Protocol
 
 from akto_proxy.errors import UpstreamError
-from akto_proxy.exchange.face import AnswerMode, Exchange, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.face import AnswerMode, Ask, Exchange, Forward, Headers, Refusal, RequestHead
 from akto_proxy.proxy import heads
 from akto_proxy.proxy.answer import AnswerWriter
 from akto_proxy.proxy.books import Books
@@ -130,11 +130,40 @@ class Flow:
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
             self._fault(error)
             return
-        if isinstance(result, Refusal):
+        self._go_on(result)
+
+    def _go_on(self, result: Forward | Refusal | tuple[Headers, bytes] | bytes | Ask) -> None:
+        """Do what the exchange decided, now or once checkers outside have answered."""
+        if isinstance(result, Forward):
+            self._forward = result
+            self._send()
+        elif isinstance(result, Refusal):
             self._refuse(result)
+        elif isinstance(result, Ask):
+            self._task = self._core.loop.create_task(self._wait_checkers(result))
+        elif isinstance(result, bytes):
+            self._last_bytes(result)
+        else:
+            self._answer.keep = self._answer.keep and not self._core.draining
+            self._answer.whole(self._answer.status, *result)
+            self._finish()
+
+    async def _wait_checkers(self, ask: Ask) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        try:
+            answers = await self._core.ask(ask) if self._core.ask is not None else ask.unanswered()
+        except Exception as error:  # noqa: BLE001  a check that breaks is a check that failed: fail modes decide
+            self._core.fault(error)
+            answers = ask.unanswered()
+        self._task = None
+        if self._over:
             return
-        self._forward = result
-        self._send()
+        try:
+            self._go_on(exchange.told(answers))
+            self.up_flush()
+        except Exception as error:  # noqa: BLE001  fail closed, whatever broke
+            self._fault(error)
 
     def client_gone(self) -> None:
         """The client left: so does its request."""
@@ -340,21 +369,23 @@ class Flow:
             self._take_whole(exchange)
             return
         tail = exchange.end()
+        if isinstance(tail, Ask) and tail.meanwhile:
+            self._answer.emit(tail.meanwhile)
+            self._held = self._core.options.strict
+        self._go_on(tail)
+
+    def _last_bytes(self, tail: bytes) -> None:
+        """The answer ends with these; it may have been cut by them."""
         if tail:
             self._answer.emit(tail)
-        if exchange.cut:
+        if self._exchange is not None and self._exchange.cut:
             self._core.counters.cut += 1
         self._end_answer()
 
     def _take_whole(self, exchange: Exchange) -> None:
-        result = exchange.body(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
-        if isinstance(result, Refusal):
-            self._refuse(result)
-            return
-        self._answer.keep = self._answer.keep and not self._core.draining
-        self._answer.whole(self._answer.status, *result)
-        self._finish()
+        self._go_on(exchange.body(data))
 
     def _end_answer(self) -> None:
         if self._answer.end():

@@ -15,7 +15,7 @@ from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.face import Handler, Refusal
 from akto_proxy.model import Trace
 from akto_proxy.proxy.client import ClientConnection, Local
-from akto_proxy.proxy.core import Core, Gate
+from akto_proxy.proxy.core import Asker, Core, Gate
 from akto_proxy.proxy.counters import Counters
 from akto_proxy.proxy.options import ProxyOptions, Tls
 from akto_proxy.proxy.pool import Pool
@@ -41,6 +41,7 @@ class Server:
         ready: Callable[[], str] | None = None,
         admin: Admin | None = None,
         commit: Callable[[], Awaitable[None]] | None = None,
+        ask: Asker | None = None,
     ) -> None:
         self.options = options
         self.counters = Counters()
@@ -53,6 +54,7 @@ class Server:
         self._ready = ready
         self._admin = admin
         self._commit = commit
+        self._ask = ask
         self._core: Core | None = None
         self._listeners: list[asyncio.AbstractServer] = []
         self._clients: set[ClientConnection] = set()
@@ -69,7 +71,7 @@ class Server:
         options = self.options
         pool = Pool(options.upstream, options.timeouts, options.limits, self.counters, loop)
         core = self._core = Core(
-            options, self._handler, pool, loop, self.counters, self._on_trace, self._gate, self._on_fault
+            options, self._handler, pool, loop, self.counters, self._on_trace, self._gate, self._on_fault, self._ask
         )
         core.commit = self._commit
         core.prefix = options.upstream.prefix.encode("ascii")
