@@ -245,8 +245,6 @@ def question(external: External, text: str, direction: Direction, token: str) ->
     parts = urlsplit(external.url)
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "akto-agent-proxy"}
     if external.kind == "akto":
-        side = "guardrails" if direction is Direction.REQUEST else "response_guardrails"
-        path = parts.path if parts.path.endswith("/api/http-proxy") else parts.path.rstrip("/") + "/api/http-proxy"
         payload = json.dumps({"body": text})
         answered = direction is Direction.RESPONSE
         body: dict[str, Any] = {
@@ -258,7 +256,7 @@ def question(external: External, text: str, direction: Direction, token: str) ->
         }
         if token:
             headers["authorization"] = token
-        return f"{path}?{side}=true&akto_connector=akto-agent-proxy", headers, json.dumps(body).encode()
+        return _akto_target(parts.path, direction), headers, json.dumps(body).encode()
     role = Role.USER if direction is Direction.REQUEST else Role.ASSISTANT
     messages = [{"role": "system", "content": external.instructions}] if external.instructions else []
     # A model asked about an answer sees it as text to judge, unless (Llama Guard) it knows conversations itself.
@@ -267,6 +265,17 @@ def question(external: External, text: str, direction: Direction, token: str) ->
     if token:
         headers["authorization"] = f"Bearer {token}"
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers, json.dumps(asked).encode()
+
+
+def _akto_target(path: str, direction: Direction) -> str:
+    """Where Akto answers: `/api/validate/request|response` if the URL names that API, else `/api/http-proxy`."""
+    base, found, _ = path.partition("/api/validate")
+    if found:
+        return f"{base}/api/validate/{direction.value}"
+    side = "guardrails" if direction is Direction.REQUEST else "response_guardrails"
+    return (
+        f"{path.removesuffix('/api/http-proxy').rstrip('/')}/api/http-proxy?{side}=true&akto_connector=akto-agent-proxy"
+    )
 
 
 def verdict(external: External, answer: bytes, direction: Direction) -> float:
@@ -286,7 +295,7 @@ def _openai(external: External, data: Any) -> float:
 
 
 def _akto(data: Any, direction: Direction) -> float:
-    result = data["data"]["guardrailsResult"]
+    result = data["data"]["guardrailsResult"] if "data" in data else data  # /api/validate answers with the result alone
     result = result.get("requestResult" if direction is Direction.REQUEST else "responseResult") or result
     if result.get("failOpen"):
         raise _NoVerdictError("fail open")
