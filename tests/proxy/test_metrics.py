@@ -244,13 +244,14 @@ def test_for_every_split_over_workers_the_sum_is_the_same(rows: list[Any], worke
 
 def test_the_pages(tmp_path: Path, clock: Clock):
     pages = AdminPages(board(tmp_path, "worker-0", clock), lambda: metered(TRACE), "1.2.3")
-    status, kind, body = pages(b"/metrics?x=1") or (0, b"", b"")
+    status, kind, body = pages(b"GET", b"/metrics?x=1") or (0, b"", b"")
     assert (status, kind.partition(b";")[0]) == (200, b"text/plain")
     assert any(name == "akto_proxy_build_info" and ("version", "1.2.3") in labels for name, labels in samples(body))
-    answer = pages(b"/buildinfo")
+    answer = pages(b"GET", b"/buildinfo")
     assert answer is not None
     assert json.loads(answer[2])["version"] == "1.2.3"
-    assert pages(b"/other") is None
+    assert pages(b"GET", b"/other") is None
+    assert pages(b"POST", b"/metrics") is None
 
 
 def documented() -> str:

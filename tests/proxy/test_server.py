@@ -205,7 +205,7 @@ async def test_two_workers_share_a_port(house):
 
 
 async def test_the_operator_has_a_port_of_his_own(house):
-    def admin(path):
+    def admin(method, path):
         return (200, b"text/plain", b"requests 0\n") if path == b"/metrics" else None
 
     one = await house(server_args={"admin": admin})

@@ -12,18 +12,19 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
-import orjson
 import structlog
 import uvloop
 
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.limiting import Gates, limiting
+from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
-from akto_proxy.errors import AktoProxyError, StorageError
+from akto_proxy.errors import AktoProxyError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.exchange.handler import Guardrails
@@ -33,6 +34,7 @@ from akto_proxy.guard.replace import Replacer
 from akto_proxy.model import Trace
 from akto_proxy.proxy.core import Asker
 from akto_proxy.proxy.external import ExternalChecks
+from akto_proxy.proxy.metrics import FOLDER, AdminPages, Board, Meter, Values, of_worker
 from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
 from akto_proxy.proxy.server import Server
 from akto_proxy.spool.audit import Signer
@@ -52,17 +54,27 @@ async def _serve(settings: Settings, number: int) -> None:
     spool = open_spool(settings, f"worker-{number}")
     guardrails = handler(settings)
     limits = limiting(settings, guardrails)
+    meter = Meter()
+    recording = Recording(spool, meter, each=settings.spool_fsync == "each")
+    board = Board(settings.data_path / FOLDER, f"worker-{number}", now=time.time)
     server = Server(
         proxy_options(settings),
         guardrails,
-        on_trace=_sink(spool, each=settings.spool_fsync == "each"),
+        on_trace=recording.keep,
         commit=spool.commit if settings.audit == "strict" and settings.spool_fsync == "each" else None,
         gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
         ask=asker(),
+        admin=AdminPages(board, lambda: fresh(), metadata.version("akto-agent-proxy")) if settings.admin_port else None,
     )
+
+    def fresh() -> Values:
+        return of_worker(meter, server.counters, spool.stats, guardrails.version)
+
     await server.start()
+    if server.admin_problem:
+        _log.error("no metrics: the admin port cannot be used", reason=server.admin_problem, fix="change ADMIN_PORT")
     for line in guardrails.unserved():
         _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
     _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
@@ -73,7 +85,7 @@ async def _serve(settings: Settings, number: int) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: _reload(settings, guardrails, server))
-    tasks = [asyncio.create_task(_tick(spool)), asyncio.create_task(limits.run())]
+    tasks = [asyncio.create_task(_tick(recording, lambda: board.publish(fresh()))), asyncio.create_task(limits.run())]
     await stop.wait()
     clean = await server.drain()
     for task in tasks:
@@ -81,6 +93,7 @@ async def _serve(settings: Settings, number: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await limits.close()
     spool.close()
+    board.publish(fresh())
     _log.info("stopped", worker=number, clean=clean)
 
 
@@ -152,6 +165,8 @@ def proxy_options(settings: Settings) -> ProxyOptions:
         tls=Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert else None,
         reuse_port=True,
         strict=settings.audit == "strict",
+        admin_host=settings.admin_host,
+        admin_port=settings.admin_port,
     )
 
 
@@ -195,37 +210,15 @@ class SpoolGate:
         """Nothing is held."""
 
 
-def _sink(spool: Spool, *, each: bool) -> Callable[[Trace], None]:
-    """Appends traces; with `each`, a sync begins at once after every one (those that meet share it)."""
-    dumps, append = orjson.dumps, spool.append
-    if not each:
-        return lambda trace: append(dumps(trace))
-    syncing: set[asyncio.Task[None]] = set()
-
-    def keep(trace: Trace) -> None:
-        append(dumps(trace))
-        task = asyncio.get_running_loop().create_task(_commit(spool))
-        syncing.add(task)
-        task.add_done_callback(syncing.discard)
-
-    return keep
-
-
-async def _commit(spool: Spool) -> None:
-    try:
-        await spool.commit()
-    except StorageError as error:
-        _log.error("a trace is written but not synced", reason=str(error))
-
-
 def _seal(settings: Settings) -> Callable[[bytes], str] | None:
     return sealer(settings.capture_key.get_secret_value(), os.urandom) if settings.capture == "full" else None
 
 
-async def _tick(spool: Spool) -> None:
+async def _tick(recording: Recording, publish: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(1.0)
-        spool.tick()
+        recording.tick()
+        publish()
 
 
 def _reload(settings: Settings, guardrails: Guardrails, server: Server) -> None:

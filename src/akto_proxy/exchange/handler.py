@@ -35,6 +35,11 @@ class Guardrails:
         """Use new rules for every exchange that starts from now on."""
         self._shared.guard = guard
 
+    @property
+    def version(self) -> str:
+        """The version of the policies in force."""
+        return self._shared.guard.policies.version
+
     def unserved(self) -> list[str]:
         """The policy rules in force that name a detector nobody loaded: they find nothing, so somebody must say so."""
         guard = self._shared.guard

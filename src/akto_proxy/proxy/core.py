@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from akto_proxy.errors import StorageError
 from akto_proxy.exchange.face import Ask, Handler, Refusal, RequestHead
 from akto_proxy.model import Finding, Trace
 from akto_proxy.proxy.counters import Counters, count
@@ -76,6 +77,9 @@ class Core:
             return True
         try:
             self.on_trace(trace)
+        except StorageError:  # the sink says what is wrong with the disk; here it is only counted
+            self.counters.trace_faults += 1
+            return False
         except Exception as error:  # noqa: BLE001  a guest's code; its bug must not kill the exchange
             self.counters.trace_faults += 1
             if self.on_fault is not None:

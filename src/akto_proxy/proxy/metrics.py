@@ -108,6 +108,9 @@ akto_proxy_shipper_lag_bytes   -               Bytes in the spool that no server
 akto_proxy_shipper_healthy     -               1 while the last batch was taken, 0 while it was not.
 akto_proxy_memory_peak_bytes   -               Largest resident memory of workers and shipper, summed.
 akto_proxy_build_info          version,python  Always 1; says which build runs.
+akto_proxy_policy_workers      version         Workers that run this policy version.
+akto_proxy_spool_used_bytes    -               Bytes the spool takes on disk, all workers.
+akto_proxy_shipper_lag_seconds -               Age of the oldest trace that no server has yet.
 """,
         ),
         Metric(
@@ -116,6 +119,13 @@ akto_proxy_build_info          version,python  Always 1; says which build runs.
             "Time of ours in an exchange: reading, finding, deciding, rewriting.",
             ("route",),
             GUARD_SECONDS,
+        ),
+        Metric(
+            "akto_proxy_upstream_first_byte_seconds",
+            "histogram",
+            "From a request's head to the first byte of the model server's answer.",
+            ("route",),
+            REQUEST_SECONDS,
         ),
         Metric(
             "gen_ai_server_request_duration_seconds",
@@ -230,6 +240,8 @@ class Meter:
         values, usage = self.values, trace.usage
         labels = self._labels("operation", name, error)
         values.observe("gen_ai_server_request_duration_seconds", labels, trace.timing.total / 1e6)
+        route = self._labels("route", trace.route or "none")
+        values.observe("akto_proxy_upstream_first_byte_seconds", route, trace.timing.upstream_first / 1e6)
         if trace.streamed and trace.timing.first_byte:
             first = trace.timing.first_byte / 1e6
             values.observe("gen_ai_server_time_to_first_token_seconds", self._labels("first", name), first)
@@ -293,8 +305,8 @@ _SHIPPER: Final = {
 }
 
 
-def of_worker(meter: Meter, counters: Counters, spool: SpoolStats) -> Values:
-    """A worker's numbers."""
+def of_worker(meter: Meter, counters: Counters, spool: SpoolStats, policy: str = "") -> Values:
+    """A worker's numbers; `policy` is the version it runs."""
     values = Values()
     values.add(meter.values)
     _take(values, counters, _PLAIN)
@@ -307,6 +319,7 @@ def of_worker(meter: Meter, counters: Counters, spool: SpoolStats) -> Values:
         values.count("akto_proxy_upstream_errors_total", label(("reason",), (reason,)), number)
     values.gauges.update({name: {"": float(getattr(counters, key))} for key, name in _NOW.items()})
     values.gauges["akto_proxy_workers"] = {"": 1.0}
+    values.gauges["akto_proxy_policy_workers"] = {label(("version",), (policy,)): 1.0}
     _process(values)
     return values
 
@@ -316,6 +329,8 @@ def of_shipper(stats: ShipperStats) -> Values:
     values = Values()
     _take(values, stats, _SHIPPER)
     values.gauges["akto_proxy_shipper_lag_bytes"] = {"": float(stats.lag)}
+    values.gauges["akto_proxy_shipper_lag_seconds"] = {"": round(stats.lag_seconds, 3)}
+    values.gauges["akto_proxy_spool_used_bytes"] = {"": float(stats.used)}
     values.gauges["akto_proxy_shipper_healthy"] = {"": float(stats.state == "ok")}
     _process(values)
     return values
@@ -437,8 +452,10 @@ class AdminPages:
     def __init__(self, board: Board, fresh: Callable[[], Values], version: str) -> None:
         self._board, self._fresh, self._version = board, fresh, version
 
-    def __call__(self, target: bytes) -> tuple[int, bytes, bytes] | None:
+    def __call__(self, method: bytes, target: bytes) -> tuple[int, bytes, bytes] | None:
         """Status, content type and body of a page, None where there is none."""
+        if method not in (b"GET", b"HEAD"):
+            return None
         path = target.partition(b"?")[0]
         if path == b"/metrics":
             self._board.publish(self._fresh())

@@ -21,8 +21,8 @@ from akto_proxy.proxy.options import ProxyOptions, Tls
 from akto_proxy.proxy.pool import Pool
 from akto_proxy.proxy.reader import Head
 
-Admin = Callable[[bytes], tuple[int, bytes, bytes] | None]
-"""A path to a status, a content type and a body, or None where there is nothing."""
+Admin = Callable[[bytes, bytes], tuple[int, bytes, bytes] | None]
+"""A method and a target to a status, a content type and a body, or None where there is nothing."""
 
 _JSON = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
 
@@ -47,6 +47,7 @@ class Server:
         self.counters = Counters()
         self.port = 0
         self.admin_port = 0
+        self.admin_problem = ""
         self._handler = handler
         self._on_trace = on_trace
         self._gate = gate
@@ -65,7 +66,8 @@ class Server:
         """Bind and serve.
 
         Raises:
-            ConfigError: the address cannot be bound, or a certificate cannot be read.
+            ConfigError: the address cannot be bound, or a certificate cannot be read. An admin address that cannot be
+                bound is told by `admin_problem` instead.
         """
         loop = asyncio.get_running_loop()
         options = self.options
@@ -79,7 +81,10 @@ class Server:
         self.port = await self._listen(core, self._local, options.host, options.port, self._context)
         if self._admin is not None:
             own = Core(options, self._handler, pool, loop)  # its requests are not counted as traffic
-            self.admin_port = await self._listen(own, self._operate, options.admin_host, options.admin_port, None)
+            try:
+                self.admin_port = await self._listen(own, self._operate, options.admin_host, options.admin_port, None)
+            except ConfigError as error:  # callers are served all the same; whoever started us says it
+                self.admin_problem = str(error)
         self._sweep()
 
     async def _listen(self, core: Core, local: Local, host: str, port: int, context: ssl.SSLContext | None) -> int:
@@ -173,7 +178,7 @@ class Server:
         answer = self._local(head)
         if answer is not None:
             return answer
-        page = self._admin(head.target) if head.method in (b"GET", b"HEAD") else None
+        page = self._admin(head.method, head.target)
         status, kind, body = page or (404, b"text/plain", b"no such page\n")
         return Refusal(status, [(b"Content-Type", kind)], b"" if head.method == b"HEAD" else body, "admin")
 

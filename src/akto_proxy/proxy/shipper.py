@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import structlog
 
 from akto_proxy.errors import StorageError
@@ -28,10 +29,11 @@ from akto_proxy.spool.layout import (
     remove_writer,
     segment_path,
     segments,
+    used_bytes,
     write_cursor,
     writers,
 )
-from akto_proxy.spool.read import Chunk, quarantine, read_chunk, undelivered
+from akto_proxy.spool.read import Chunk, next_trace, quarantine, read_chunk, undelivered
 from akto_proxy.spool.recover import recover
 
 _log = structlog.get_logger("akto_proxy.shipper")
@@ -50,7 +52,11 @@ class ShipperOptions:
 
 @dataclass(slots=True)
 class ShipperStats:
-    """For metrics, health and the dashboard. `state` is `ok` or what the last failure was; `lag` counts bytes."""
+    """For metrics, health and the dashboard. `state` is `ok` or what the last failure was.
+
+    `lag` counts the bytes that the server does not have, `lag_seconds` is the age of the oldest trace among them,
+    `used` counts the bytes of the whole spool; all three are as of the last `measure`.
+    """
 
     state: str = "starting"
     message: str = ""
@@ -60,7 +66,8 @@ class ShipperStats:
     refused: int = 0
     damaged: int = 0
     lag: int = 0
-    waiting_since: float = 0.0
+    lag_seconds: float = 0.0
+    used: int = 0
 
 
 class Shipper:
@@ -114,7 +121,7 @@ class Shipper:
             except StorageError as error:
                 self._say("unreadable", str(error))
                 await self._sleep(self._options.first_wait)
-        self._lag()
+        self.measure()
         return moved
 
     async def _one(self, directory: Path) -> bool:
@@ -187,7 +194,7 @@ class Shipper:
         longest = min(options.longest_wait, options.first_wait * 2 ** min(self._failures, 16))
         self._failures += 1
         wait = options.slow_wait * (0.5 + self._random()) if error.slow else longest * self._random()
-        await asyncio.to_thread(self._lag)
+        await asyncio.to_thread(self.measure)
         await self._sleep(max(wait, error.after, 0.05))
 
     def _say(self, state: str, message: str) -> None:
@@ -201,13 +208,13 @@ class Shipper:
             _log.info("shipper", state="ok", target=self._target.name)
         self.stats.state, self.stats.message = "ok", ""
 
-    def _lag(self) -> None:
-        lag = sum(undelivered(directory) for directory in writers(self._root))
-        if not lag:
-            self.stats.waiting_since = 0.0
-        elif not self.stats.lag:
-            self.stats.waiting_since = self._clock()
-        self.stats.lag = lag
+    def measure(self) -> None:
+        """Look how far behind delivery is."""
+        directories = writers(self._root)
+        self.stats.lag = sum(undelivered(directory) for directory in directories)
+        ages = [self._clock() - at for at in map(_oldest, directories) if at] if self.stats.lag else []
+        self.stats.lag_seconds = max(0.0, *ages) if ages else 0.0
+        self.stats.used = used_bytes(self._root)
 
     def _retire(self, directory: Path) -> None:
         """A dead writer's directory: cut its torn end off, and remove it once all of it is delivered."""
@@ -238,3 +245,15 @@ def _advance(directory: Path, cursor: Cursor) -> None:
     for path in segments(directory):
         if first_number(path) < cursor.first:
             path.unlink(missing_ok=True)
+
+
+def _oldest(directory: Path) -> float:
+    """When the oldest undelivered trace of a writer was over (Unix seconds); 0 where there is none."""
+    frame = next_trace(directory)
+    if frame is None:
+        return 0.0
+    try:
+        trace = orjson.loads(frame.payload)
+        return float(trace["started"]) + float(trace["timing"]["total"]) / 1e6
+    except (ValueError, KeyError, TypeError):
+        return 0.0

@@ -92,6 +92,12 @@ def decode(data: bytes | memoryview, start: int = 0, *, base: int = 0) -> Iterat
         start = item.end - base
 
 
+def frame_size(head: bytes) -> int:
+    """Bytes of the whole frame whose first HEAD bytes these are; 0 when they are no sound head."""
+    found = _head(memoryview(head), 0)
+    return 0 if found is None else HEAD + found[1]
+
+
 def _one(view: memoryview, start: int, base: int) -> Frame | Damage:
     head = _head(view, start)
     if head is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akto_proxy.errors import StorageError
-from akto_proxy.spool.frame import HEAD, Damage, Frame, decode
+from akto_proxy.spool.frame import HEAD, Damage, Frame, Kind, decode, frame_size
 from akto_proxy.spool.layout import SUFFIX, Cursor, first_number, read_cursor, segments
 
 QUARANTINE_LIMIT = 256 * 1024 * 1024
@@ -119,6 +119,30 @@ def undelivered(directory: Path) -> int:
         if first >= cursor.first:
             total += _size(path) - (cursor.offset if first == cursor.first else 0)
     return total
+
+
+def next_trace(directory: Path, *, look: int = 16) -> Frame | None:
+    """The next trace a writer has to deliver, read alone; None when there is none among the next `look` frames."""
+    cursor = read_cursor(directory)
+    found = _segment_at(directory, cursor)
+    if found is None:
+        return None
+    path, offset, _ = found
+    try:
+        with path.open("rb") as file:
+            for _ in range(look):
+                file.seek(offset)
+                size = frame_size(file.read(HEAD))
+                file.seek(offset)
+                item = next(decode(file.read(size)), None) if size else None
+                if not isinstance(item, Frame):
+                    return None
+                if item.kind is Kind.TRACE:
+                    return item
+                offset += size
+    except OSError:
+        return None
+    return None
 
 
 def quarantine(root: Path, segment: Path, damage: Damage) -> Path | None:
