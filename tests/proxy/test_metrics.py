@@ -24,7 +24,7 @@ from akto_proxy.proxy.metrics import (
     Board,
     Meter,
     Values,
-    of_shipper,
+    of_shippers,
     of_worker,
     render,
 )
@@ -153,13 +153,14 @@ def board(folder: Path, name: str, clock: Clock) -> Board:
 def test_workers_and_shipper_are_summed(tmp_path: Path, clock: Clock):
     one, two, ship = (board(tmp_path, name, clock) for name in ("worker-0", "worker-1", "shipper"))
     two.publish(metered(TRACE))
-    ship.publish(of_shipper(ShipperStats(state="ok", delivered=7, lag=99)))
+    ship.publish(of_shippers({"server": ShipperStats(state="ok", delivered=7, lag=99), "otlp": ShipperStats(lag=1)}))
     one.publish(metered(TRACE, TRACE))
     text = render(one.total(), "1")
     assert value(text, "akto_proxy_requests_total") == 3
     assert value(text, "akto_proxy_workers") == 2
-    assert value(text, "akto_proxy_shipper_delivered_total") == 7
-    assert value(text, "akto_proxy_shipper_lag_bytes") == 99
+    assert value(text, "akto_proxy_shipper_delivered_total", target="server") == 7
+    assert value(text, "akto_proxy_shipper_lag_bytes", target="server") == 99
+    assert value(text, "akto_proxy_shipper_healthy", target="otlp") == 0
     assert value(text, "akto_proxy_guard_duration_seconds_count", route="openai.chat") == 3
     assert samples(render(two.total(), "1"))["akto_proxy_requests_total", ()] == 3
 

@@ -1,7 +1,8 @@
-"""The shipper's process: from this machine's spool to the embedded server, the operator's ingestion server, or both.
+"""The shipper's process: from this machine's spool to each server that was asked for.
 
-With both, a batch is forgotten once both have it; each side knows records by id, so what is sent twice counts once. A
-server that is away therefore keeps records in the spool rather than out of one of the two: late, never lost.
+There may be three: the embedded server, the operator's ingestion server and an OpenTelemetry collector. Each has a
+shipper and cursors of its own, so one that is away delays no other; what it has not taken stays in the spool for it.
+The price: a server that is away for long fills the spool, whatever the others have.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import random
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import structlog
@@ -23,49 +25,17 @@ import structlog
 from akto_proxy.cli import build, logs, worker
 from akto_proxy.cli.serve import local_token
 from akto_proxy.config.settings import Settings
-from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shipper
+from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
+from akto_proxy.proxy.otlp import OtlpOptions, OtlpTarget
 from akto_proxy.proxy.ship_targets import AktoOptions, AktoTarget, CollectorTarget, ShipError, Target
 from akto_proxy.proxy.shipper import Shipper
-from akto_proxy.spool.frame import Frame
+from akto_proxy.spool.layout import forget_readers, writers
 
 _log = structlog.get_logger("akto_proxy.shipper")
 HEALTH_EVERY = 10.0
 """Seconds between two reports of how this proxy is."""
-LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total", "akto_proxy_shipper_refused_total")
+LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total")
 """Counters of what will never reach a server."""
-
-
-class Nowhere:
-    """No server is set: nothing is sent, and what waits is still measured."""
-
-    name = "no server"
-
-    async def check(self) -> None:
-        """There is nothing to check."""
-
-    async def send(self, writer: str, frames: Sequence[Frame]) -> Sequence[int]:
-        """Never called."""
-        raise ShipError("no server is set; set AKTO_API_BASE_URL", "no_server", slow=True)
-
-
-class Both:
-    """Two targets as one: the first gets every batch at once, the batch is done when the second has it too."""
-
-    def __init__(self, first: Target, second: Target) -> None:
-        self.name = f"{first.name} and {second.name}"
-        self._targets = (first, second)
-
-    async def check(self) -> None:
-        """Are both there, and are the tokens good?"""
-        for target in self._targets:
-            await target.check()
-
-    async def send(self, writer: str, frames: Sequence[Frame]) -> Sequence[int]:
-        """Send to one after the other; the numbers that either will never take."""
-        refused: set[int] = set()
-        for target in self._targets:
-            refused.update(await target.send(writer, frames))
-        return sorted(refused)
 
 
 def ship(settings: Settings, embedded: bool) -> None:
@@ -79,62 +49,73 @@ async def _ship(settings: Settings, embedded: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=10.0), trust_env=False) as client:
-        local = local_target(client, settings) if embedded else None
-        target = chosen(client, settings, local)
-        shipper = Shipper(worker.spool_root(settings), target or Nowhere(), clock=time.time, random=random.random)
+        found = targets(client, settings, embedded)
+        root = worker.spool_root(settings)
+        shippers = {
+            name: Shipper(root, target, reader=name, readers=tuple(found), clock=time.time, random=random.random)
+            for name, target in found.items()
+        }
+        for directory in writers(root):
+            forget_readers(directory, tuple(found))
         board = Board(settings.data_path / FOLDER, "shipper", now=time.time)
-        tasks = [asyncio.create_task(_count(board, shipper))]
-        if target is None:
+        tasks = [
+            asyncio.create_task(_count(board, shippers)),
+            *(asyncio.create_task(it.run()) for it in shippers.values()),
+        ]
+        if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
-        else:
-            tasks.append(asyncio.create_task(shipper.run()))
-        if local is not None:
-            tasks.append(asyncio.create_task(_report(settings, local, shipper, board)))
+        reports = [target for target in found.values() if isinstance(target, CollectorTarget)]
+        tasks += [asyncio.create_task(_report(settings, target, shippers, board)) for target in reports]
         await stop.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if target is not None:
-            await shipper.drain(5.0)
-        board.publish(of_shipper(shipper.stats))
+        await asyncio.gather(*(shipper.drain(5.0) for shipper in shippers.values()))
+        board.publish(of_shippers({name: shipper.stats for name, shipper in shippers.items()}))
 
 
-async def _count(board: Board, shipper: Shipper) -> None:
-    """Put the shipper's numbers where a worker finds them when it is asked for all."""
+async def _count(board: Board, shippers: Mapping[str, Shipper]) -> None:
+    """Put the shippers' numbers where a worker finds them when it is asked for all."""
     while True:
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(shipper.measure)
-        board.publish(of_shipper(shipper.stats))
+        for shipper in shippers.values():
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(shipper.measure)
+        board.publish(of_shippers({name: shipper.stats for name, shipper in shippers.items()}))
         await asyncio.sleep(1.0)
 
 
-def local_target(client: httpx.AsyncClient, settings: Settings) -> CollectorTarget:
-    """The server of this tree of processes."""
-    return CollectorTarget(client, f"http://127.0.0.1:{settings.server_port}", local_token(settings))
-
-
-def chosen(client: httpx.AsyncClient, settings: Settings, local: CollectorTarget | None) -> Target | None:
-    """Where traces go: the embedded server, the operator's, both, or nowhere yet."""
-    if not settings.akto_api_base_url:
-        return local
+def targets(client: httpx.AsyncClient, settings: Settings, embedded: bool) -> dict[str, Target]:
+    """Where traces go, each under the name of its cursors: the embedded server, the operator's, OpenTelemetry."""
+    found: dict[str, Target] = {}
+    if embedded:
+        found["server"] = CollectorTarget(client, f"http://127.0.0.1:{settings.server_port}", local_token(settings))
     token = settings.akto_api_token.get_secret_value()
-    remote: Target
-    if settings.ingest_form == "collector":
-        if not token and settings.master_key:
-            token = local_token(settings)
-        remote = CollectorTarget(client, settings.akto_api_base_url, token)
-    else:
+    if settings.akto_api_base_url and settings.ingest_form == "collector":
+        found["remote"] = CollectorTarget(client, settings.akto_api_base_url, token)
+    elif settings.akto_api_base_url:
         threat = "" if settings.skip_threat else settings.threat_url
-        remote = AktoTarget(client, AktoOptions(settings.akto_api_base_url, token, threat))
-    return Both(local, remote) if local is not None else remote
+        found["remote"] = AktoTarget(client, AktoOptions(settings.akto_api_base_url, token, threat))
+    if settings.otlp_endpoint:
+        headers = tuple(headers_of(settings.otlp_headers.get_secret_value()))
+        options = OtlpOptions(settings.otlp_endpoint, headers, settings.otlp_content, settings.otlp_timeout)
+        found["otlp"] = OtlpTarget(client, options)
+    return found
 
 
-async def _report(settings: Settings, target: CollectorTarget, shipper: Shipper, board: Board) -> None:
+def headers_of(text: str) -> Iterator[tuple[str, str]]:
+    """`name=value,name=value`, percent-encoded, as OpenTelemetry's own variables have it."""
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if equals and name.strip():
+            yield name.strip(), unquote(value.strip())
+
+
+async def _report(settings: Settings, target: CollectorTarget, shippers: Mapping[str, Shipper], board: Board) -> None:
     lost = Lately()
     while True:
         policy = await asyncio.to_thread(lambda: build.policy_set(build.policies(settings)).version)
         with contextlib.suppress(ShipError):
-            await target.report(_health(settings, shipper, policy, lost.add(time.monotonic(), _lost(board.total()))))
+            await target.report(_health(settings, shippers, policy, lost.add(time.monotonic(), _lost(board.total()))))
         await asyncio.sleep(HEALTH_EVERY)
 
 
@@ -154,18 +135,19 @@ class Lately:
 
 
 def _lost(values: Values) -> int:
-    """Traces that this machine dropped or could not write, and records that the server refused."""
+    """Traces that this machine dropped or could not write. What one server refuses lies in the quarantine instead."""
     return int(sum(values.counters.get(name, {}).get("", 0.0) for name in LOSSES))
 
 
-def _health(settings: Settings, shipper: Shipper, policy: str, dropped: int) -> dict[str, Any]:
-    stats = shipper.stats
+def _health(settings: Settings, shippers: Mapping[str, Shipper], policy: str, dropped: int) -> dict[str, Any]:
+    """How this proxy is; `lag` is of the server that is furthest behind."""
+    stats = [shipper.stats for shipper in shippers.values()]
     return {
         "name": f"{os.uname().nodename}:{settings.akto_proxy_port}",
         "version": metadata.version("akto-agent-proxy"),
         "policy_version": policy,
-        "lag": stats.lag,
-        "lag_seconds": round(stats.lag_seconds, 3),
+        "lag": max(item.lag for item in stats),
+        "lag_seconds": round(max(item.lag_seconds for item in stats), 3),
         "dropped": dropped,
-        "state": stats.state,
+        "state": next((item.state for item in stats if item.state != "ok"), "ok"),
     }

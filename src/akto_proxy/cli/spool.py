@@ -18,7 +18,7 @@ from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
 from akto_proxy.spool.audit import Entry, Report, Signer, Verifier
 from akto_proxy.spool.frame import Damage, Kind
-from akto_proxy.spool.layout import owned, read_cursor, segments, writers
+from akto_proxy.spool.layout import owned, segments, slowest_cursor, writers
 from akto_proxy.spool.read import read_all, undelivered
 
 app = typer.Typer(name="spool", help="What waits on this machine's disk to be shipped.", no_args_is_help=True)
@@ -59,7 +59,7 @@ def _row(directory: Path) -> dict[str, object]:
         "segments": len(found),
         "bytes": sum(path.stat().st_size for path in found),
         "undelivered": undelivered(directory),
-        "next": read_cursor(directory).number,
+        "next": slowest_cursor(directory).number,
     }
 
 

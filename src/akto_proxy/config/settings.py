@@ -64,6 +64,12 @@ class Settings(BaseSettings):
 
     ingest_form: Literal["akto", "collector"] = Field("akto", description="What AKTO_API_BASE_URL is.")
     threat_url: str = Field("", description="Akto's threat backend for guardrail events. Empty: none are sent.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP/HTTP) that gets traces as spans too.")
+    otlp_headers: SecretStr = Field(SecretStr(""), description="`name=value,...` sent to it with each request.")
+    otlp_timeout: Seconds = Field(10.0, description="Seconds it has to answer one request.")
+    otlp_content: bool = Field(
+        False, description="Whether spans carry texts as they are kept: masked; sealed ones never."
+    )
     connect_to: str = Field("", description="host[:port] to dial instead of APP_URL's (PrivateLink); names unchanged.")
     ca_file: str = Field("", description="PEM file of the authorities that may sign upstream. Empty: the system's.")
     tls_cert: str = Field("", description="PEM certificate chain to serve TLS with. Empty: plain HTTP.")
@@ -133,7 +139,7 @@ class Settings(BaseSettings):
         level = value.strip().upper() if isinstance(value, str) else value
         return {"WARN": "WARNING", "TRACE": "DEBUG", "CRITICAL": "ERROR"}.get(cast("str", level), level)
 
-    @field_validator("app_url", "akto_api_base_url")
+    @field_validator("app_url", "akto_api_base_url", "otlp_endpoint")
     @classmethod
     def _url(cls, value: str) -> str:
         if not value:

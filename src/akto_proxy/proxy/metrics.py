@@ -89,10 +89,10 @@ akto_proxy_spool_bytes_total          -                              Bytes writt
 akto_proxy_spool_dropped_total        -                              Records dropped undelivered (drop_oldest).
 akto_proxy_spool_refused_total        -                              Records never taken (SPOOL_FULL=block).
 akto_proxy_spool_sync_failures_total  -                              Times the disk refused to sync.
-akto_proxy_shipper_delivered_total    -                              Records the server has.
-akto_proxy_shipper_retries_total      -                              Batches that had to be sent again.
-akto_proxy_shipper_refused_total      -                              Records the server will never take (quarantined).
-akto_proxy_shipper_damaged_total      -                              Damaged stretches of spool files (quarantined).
+akto_proxy_shipper_delivered_total    target                         Records the server has.
+akto_proxy_shipper_retries_total      target                         Batches that had to be sent again.
+akto_proxy_shipper_refused_total      target                         Records the server will never take (quarantined).
+akto_proxy_shipper_damaged_total      target                         Damaged stretches of spool files (quarantined).
 akto_proxy_cpu_seconds_total          -                              Processor time of workers and shipper.
 """,
         ),
@@ -104,13 +104,13 @@ akto_proxy_connections         -               Client connections open now.
 akto_proxy_active_exchanges    -               Exchanges under way now.
 akto_proxy_active_streams      -               Streams under way now.
 akto_proxy_upstream_idle       -               Upstream connections kept for reuse now.
-akto_proxy_shipper_lag_bytes   -               Bytes in the spool that no server has yet.
-akto_proxy_shipper_healthy     -               1 while the last batch was taken, 0 while it was not.
+akto_proxy_shipper_lag_bytes   target          Bytes in the spool that no server has yet.
+akto_proxy_shipper_healthy     target          1 while the last batch was taken, 0 while it was not.
 akto_proxy_memory_peak_bytes   -               Largest resident memory of workers and shipper, summed.
 akto_proxy_build_info          version,python  Always 1; says which build runs.
 akto_proxy_policy_workers      version         Workers that run this policy version.
 akto_proxy_spool_used_bytes    -               Bytes the spool takes on disk, all workers.
-akto_proxy_shipper_lag_seconds -               Age of the oldest trace that no server has yet.
+akto_proxy_shipper_lag_seconds target          Age of the oldest trace that no server has yet.
 """,
         ),
         Metric(
@@ -324,14 +324,17 @@ def of_worker(meter: Meter, counters: Counters, spool: SpoolStats, policy: str =
     return values
 
 
-def of_shipper(stats: ShipperStats) -> Values:
-    """The shipper's numbers."""
+def of_shippers(shippers: Mapping[str, ShipperStats]) -> Values:
+    """The shippers' numbers, by the name of what each ships to (a word of ours)."""
     values = Values()
-    _take(values, stats, _SHIPPER)
-    values.gauges["akto_proxy_shipper_lag_bytes"] = {"": float(stats.lag)}
-    values.gauges["akto_proxy_shipper_lag_seconds"] = {"": round(stats.lag_seconds, 3)}
-    values.gauges["akto_proxy_spool_used_bytes"] = {"": float(stats.used)}
-    values.gauges["akto_proxy_shipper_healthy"] = {"": float(stats.state == "ok")}
+    for name, stats in shippers.items():
+        labels = label(("target",), (name,))
+        for key, metric in _SHIPPER.items():
+            values.count(metric, labels, float(getattr(stats, key)))
+        now = {"lag_bytes": stats.lag, "lag_seconds": round(stats.lag_seconds, 3), "healthy": stats.state == "ok"}
+        for key, value in now.items():
+            values.gauges.setdefault(f"akto_proxy_shipper_{key}", {})[labels] = float(value)
+    values.gauges["akto_proxy_spool_used_bytes"] = {"": float(max((it.used for it in shippers.values()), default=0))}
     _process(values)
     return values
 

@@ -29,11 +29,15 @@ _OPERATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class OtlpOptions:
-    """`url` is the collector's base (`/v1/traces` is added), `headers` go with each request, `content` adds texts."""
+    """`url` is the collector's base (`/v1/traces` is added), `headers` go with each request, `content` adds texts.
+
+    `timeout` is seconds for one request.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     content: bool = False
+    timeout: float = 10.0
 
 
 class OtlpTarget:
@@ -69,7 +73,7 @@ class OtlpTarget:
         body = orjson.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
         headers = {**dict(self._options.headers), "content-type": "application/json"}
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
+            answer = await self._client.post(self._url, content=body, headers=headers, timeout=self._options.timeout)
         except httpx.TimeoutException:
             raise ShipError(f"{self.name} did not answer in time", "timeout") from None
         except httpx.HTTPError as error:

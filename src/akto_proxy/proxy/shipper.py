@@ -1,9 +1,10 @@
 """Carries what the workers spooled to a server: batch by batch, in order, until it is taken, and forgets it only then.
 
-The cursor of a writer moves after the server said yes, so a crash anywhere sends some records again and loses none; the
-collector knows them by id. One batch is in memory at a time, whatever the backlog. A record the server will never take
-is found by halving, copied to the quarantine and counted; the rest goes on. Dead workers' directories are shipped like
-any other and removed once empty.
+A shipper has one server and, in each writer's directory, a cursor of its own; a segment goes when every server that is
+shipped to has it, so one that is away delays no other. The cursor moves after the server said yes: a crash anywhere
+sends some records again and loses none; the collector knows them by id. One batch is in memory at a time, whatever the
+backlog. A record the server will never take is found by halving, copied to the quarantine and counted; the rest goes
+on. Dead workers' directories are shipped like any other and removed once empty.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from akto_proxy.spool.layout import (
     remove_writer,
     segment_path,
     segments,
+    slowest_cursor,
     used_bytes,
     write_cursor,
     writers,
@@ -71,7 +73,7 @@ class ShipperStats:
 
 
 class Shipper:
-    """Ships one spool root to one target.
+    """Ships one spool root to one target. `reader` names the target's cursors, `readers` all that are shipped to.
 
     `clock` gives Unix seconds, `random` numbers in [0, 1) for the jitter, `sleep` waits.
     """
@@ -82,12 +84,15 @@ class Shipper:
         target: Target,
         options: ShipperOptions = ShipperOptions(),
         *,
+        reader: str = "",
+        readers: Sequence[str] = (),
         clock: Callable[[], float],
         random: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.stats = ShipperStats()
         self._root, self._target, self._options = root, target, options
+        self._reader, self._readers = reader, tuple(readers) or (reader,)
         self._clock, self._random, self._sleep = clock, random, sleep
         self._failures = 0
 
@@ -125,13 +130,13 @@ class Shipper:
         return moved
 
     async def _one(self, directory: Path) -> bool:
-        cursor = await asyncio.to_thread(read_cursor, directory)
+        cursor = await asyncio.to_thread(read_cursor, directory, self._reader)
         chunk = await asyncio.to_thread(read_chunk, directory, cursor, limit=self._options.batch_bytes)
         if chunk is None:
             await asyncio.to_thread(self._retire, directory)
             return False
         await self._deliver(directory, chunk)
-        await asyncio.to_thread(_advance, directory, chunk.cursor)
+        await asyncio.to_thread(self._advance, directory, chunk.cursor)
         return True
 
     async def _deliver(self, directory: Path, chunk: Chunk) -> None:
@@ -211,10 +216,18 @@ class Shipper:
     def measure(self) -> None:
         """Look how far behind delivery is."""
         directories = writers(self._root)
-        self.stats.lag = sum(undelivered(directory) for directory in directories)
-        ages = [self._clock() - at for at in map(_oldest, directories) if at] if self.stats.lag else []
-        self.stats.lag_seconds = max(0.0, *ages) if ages else 0.0
+        self.stats.lag = sum(undelivered(directory, self._reader) for directory in directories)
+        oldest = [_over(next_trace(directory, self._reader)) for directory in directories] if self.stats.lag else []
+        self.stats.lag_seconds = max((self._clock() - at for at in oldest if at), default=0.0)
         self.stats.used = used_bytes(self._root)
+
+    def _advance(self, directory: Path, cursor: Cursor) -> None:
+        """Remember how far the server has it, then remove the segments that every server has."""
+        write_cursor(directory, cursor, self._reader)
+        done = slowest_cursor(directory, self._readers).first
+        for path in segments(directory):
+            if first_number(path) < done:
+                path.unlink(missing_ok=True)
 
     def _retire(self, directory: Path) -> None:
         """A dead writer's directory: cut its torn end off, and remove it once all of it is delivered."""
@@ -222,13 +235,17 @@ class Shipper:
             if not ours:
                 return
             recover(self._root, directory)
-            if undelivered(directory) == 0:
+            if undelivered(directory, *self._readers) == 0:
                 remove_writer(directory)
 
     async def _take(self) -> int:
         """Be the only shipper of this root."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(self._root / "shipper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(
+            self._root / f"shipper{self._reader and '-'}{self._reader}.lock",
+            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+            0o600,
+        )
         while True:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -239,21 +256,10 @@ class Shipper:
             return fd
 
 
-def _advance(directory: Path, cursor: Cursor) -> None:
-    """Remember how far the server has it, then remove the segments before that point."""
-    write_cursor(directory, cursor)
-    for path in segments(directory):
-        if first_number(path) < cursor.first:
-            path.unlink(missing_ok=True)
-
-
-def _oldest(directory: Path) -> float:
-    """When the oldest undelivered trace of a writer was over (Unix seconds); 0 where there is none."""
-    frame = next_trace(directory)
-    if frame is None:
-        return 0.0
+def _over(frame: Frame | None) -> float:
+    """When the exchange of a record was over (Unix seconds); 0 where that is not known."""
     try:
-        trace = orjson.loads(frame.payload)
+        trace = orjson.loads(frame.payload) if frame is not None else {}
         return float(trace["started"]) + float(trace["timing"]["total"]) / 1e6
     except (ValueError, KeyError, TypeError):
         return 0.0

@@ -1,4 +1,4 @@
-"""Where a spool's files lie: `<root>/<writer>/<first number>.seg`, `lock`, `cursor`, and `quarantine/`.
+"""Where a spool's files lie: `<root>/<writer>/<first number>.seg`, `lock`, `cursor-<reader>`, and `quarantine/`.
 
 A writer's directory belongs to the process that holds the lock on its `lock` file; the kernel frees the lock when that
 process dies, however it dies. A segment's name is the number of its first frame, so ranges are known from names alone.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +64,55 @@ def used_bytes(root: Path) -> int:
     return total
 
 
-def read_cursor(directory: Path) -> Cursor:
-    """The delivery cursor; the beginning when there is none or it cannot be read (delivery is idempotent)."""
+def read_cursor(directory: Path, reader: str = "") -> Cursor:
+    """How far `reader` (each server that is shipped to is one) has it.
+
+    The beginning when there is no cursor or it cannot be read: delivery is idempotent.
+    """
+    return _parsed(_cursor_path(directory, reader))
+
+
+def slowest_cursor(directory: Path, readers: Sequence[str] = ()) -> Cursor:
+    """The cursor of the reader who is furthest behind, of those named, else of those who ever read here."""
+    paths = [_cursor_path(directory, reader) for reader in readers] or sorted(directory.glob("cursor*"))
+    return min((_parsed(path) for path in paths if path.suffix != ".new"), key=_place, default=Cursor())
+
+
+def fastest_cursor(directory: Path) -> Cursor:
+    """The cursor of the reader who is furthest: no number below it is free."""
+    return max((_parsed(path) for path in directory.glob("cursor*")), key=_place, default=Cursor())
+
+
+def write_cursor(directory: Path, cursor: Cursor, reader: str = "") -> None:
+    """Replace the delivery cursor, all or nothing."""
+    path = _cursor_path(directory, reader)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_bytes(orjson.dumps(cursor))
+    fresh.replace(path)
+
+
+def forget_readers(directory: Path, readers: Sequence[str]) -> None:
+    """Remove the cursors of all but `readers`: a server that is not shipped to any more must hold nothing back."""
+    kept = {_cursor_path(directory, reader) for reader in readers}
+    for path in directory.glob("cursor*"):
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _cursor_path(directory: Path, reader: str) -> Path:
+    return directory / (f"cursor-{reader}" if reader else "cursor")
+
+
+def _parsed(path: Path) -> Cursor:
     try:
-        data = orjson.loads((directory / "cursor").read_bytes())
+        data = orjson.loads(path.read_bytes())
         return Cursor(int(data["first"]), int(data["offset"]), int(data["number"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Cursor()
 
 
-def write_cursor(directory: Path, cursor: Cursor) -> None:
-    """Replace the delivery cursor, all or nothing."""
-    fresh = directory / "cursor.new"
-    fresh.write_bytes(orjson.dumps(cursor))
-    fresh.replace(directory / "cursor")
+def _place(cursor: Cursor) -> tuple[int, int]:
+    return cursor.first, cursor.offset
 
 
 def take_lock(directory: Path) -> int | None:
@@ -110,7 +145,7 @@ def owned(directory: Path) -> Iterator[bool]:
 
 def remove_writer(directory: Path) -> None:
     """Remove a dead writer's directory with all it holds. Call it while owning the lock."""
-    for path in (*segments(directory), directory / "cursor", directory / "cursor.new", directory / "lock"):
+    for path in (*segments(directory), *directory.glob("cursor*"), directory / "lock"):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # something of another program lies there: not ours to remove
         directory.rmdir()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from akto_proxy.errors import StorageError
 from akto_proxy.spool.frame import HEAD, Damage, Frame, Kind, decode, frame_size
-from akto_proxy.spool.layout import SUFFIX, Cursor, first_number, read_cursor, segments
+from akto_proxy.spool.layout import SUFFIX, Cursor, first_number, read_cursor, segments, slowest_cursor
 
 QUARANTINE_LIMIT = 256 * 1024 * 1024
 """Bytes kept in quarantine at most; more damage is counted but not copied."""
@@ -110,9 +110,9 @@ def read_all(directory: Path) -> Iterator[tuple[Path, Frame | Damage]]:
             yield path, item
 
 
-def undelivered(directory: Path) -> int:
-    """Bytes a writer still has to deliver."""
-    cursor = read_cursor(directory)
+def undelivered(directory: Path, *readers: str) -> int:
+    """Bytes a writer still has to deliver to the slowest of `readers` (of all who ever read, when none is named)."""
+    cursor = slowest_cursor(directory, readers)
     total = 0
     for path in segments(directory):
         first = first_number(path)
@@ -121,9 +121,9 @@ def undelivered(directory: Path) -> int:
     return total
 
 
-def next_trace(directory: Path, *, look: int = 16) -> Frame | None:
+def next_trace(directory: Path, reader: str = "", *, look: int = 16) -> Frame | None:
     """The next trace a writer has to deliver, read alone; None when there is none among the next `look` frames."""
-    cursor = read_cursor(directory)
+    cursor = read_cursor(directory, reader)
     found = _segment_at(directory, cursor)
     if found is None:
         return None

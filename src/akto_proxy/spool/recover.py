@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from akto_proxy.spool.frame import GENESIS, Damage, Frame
-from akto_proxy.spool.layout import first_number, read_cursor, segments
+from akto_proxy.spool.layout import fastest_cursor, first_number, segments
 from akto_proxy.spool.read import quarantine, read_segment
 
 
@@ -41,4 +41,4 @@ def recover(root: Path, directory: Path) -> Tail:
             path.unlink()
         else:  # nothing readable: numbers go on behind all that can have been in it
             return Tail(first_number(path) + path.stat().st_size, GENESIS, torn)
-    return Tail(read_cursor(directory).number, GENESIS, torn)
+    return Tail(fastest_cursor(directory).number, GENESIS, torn)

@@ -26,7 +26,7 @@ import orjson
 from akto_proxy.errors import StorageError
 from akto_proxy.spool.audit import Signer
 from akto_proxy.spool.frame import Kind, encode
-from akto_proxy.spool.layout import first_number, read_cursor, segment_path, segments, take_lock, used_bytes, writers
+from akto_proxy.spool.layout import first_number, segment_path, segments, slowest_cursor, take_lock, used_bytes, writers
 from akto_proxy.spool.recover import Tail, recover
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -297,7 +297,7 @@ class Spool:
             self._used = used_bytes(self._root)
             return
         self._used -= size
-        first = max(first_number(path), read_cursor(self.directory).number)
+        first = max(first_number(path), slowest_cursor(self.directory).number)
         if first < following:
             self.stats.dropped += following - first
             note = {"first": first, "last": following - 1, "at": self._clock()}
