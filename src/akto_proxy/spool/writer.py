@@ -12,10 +12,11 @@ exchange), `drop_oldest` removes the oldest segment and counts what was lost, in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,8 @@ from akto_proxy.spool.layout import first_number, segment_path, segments, slowes
 from akto_proxy.spool.recover import Tail, recover
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOTE = 1024
+"""Bytes that a segment's first note takes at most: a segment that small holds no record worth dropping."""
 
 
 class SpoolFull(StorageError):  # noqa: N818 - a state, named as the setting is
@@ -93,6 +96,7 @@ class Spool:
         self._rounds: asyncio.Task[None] | None = None
         self._fd = -1
         self._gaps: list[bytes] = []
+        self._patience = 0
         try:
             self._lock, self.directory, tail = self._claim(name)
             self._number, self._chain = tail.number, tail.chain
@@ -225,34 +229,49 @@ class Spool:
         """A segment with room, within the limit."""
         if self._size >= self._segment_bytes:
             self._roll()
-        if self._used + need > self._options.limit_bytes:
+        if self._used + need > max(self._options.limit_bytes, self._patience):
             self._make_room(need)
 
     def _put(self, kind: Kind, payload: bytes) -> None:
-        data, chain = encode(kind, self._number, self._chain, payload)
-        self._write(data)
+        while True:
+            data, chain = encode(kind, self._number, self._chain, payload)
+            if self._write(data):
+                break  # else room was made, and a new segment's note may have taken this number
         self._chain = chain
         self._number += 1
         self._size += len(data)
         self._used += len(data)
         self.stats.bytes += len(data)
 
-    def _write(self, data: bytes) -> None:
-        """All of `data`, or none of it and an error."""
-        while True:
-            try:
-                done = os.write(self._fd, data)
-                if done == len(data):
-                    return
-                problem = OSError(errno.ENOSPC, "the disk took only a part of the record")
-            except OSError as error:
-                problem = error
-            self._cut_back()
-            if problem.errno in _FULL and self._options.full == "drop_oldest" and self._drop_segment():
-                continue
-            self.stats.refused += 1
-            kind = SpoolFull if problem.errno in _FULL else StorageError
-            raise kind(f"{self.directory}: cannot write the spool: {problem.strerror}. {_fix(problem)}") from problem
+    def _write(self, data: bytes) -> bool:
+        """All of `data`; False when the disk was full and the oldest gave way; an error when nothing could be done."""
+        try:
+            done = os.write(self._fd, data)
+            if done == len(data):
+                return True
+            problem = OSError(errno.ENOSPC, "the disk took only a part of the record")
+        except OSError as error:
+            problem = error
+        self._cut_back()
+        if problem.errno in _FULL and self._options.full == "drop_oldest" and self._give_way():
+            return False
+        self.stats.refused += 1
+        kind = SpoolFull if problem.errno in _FULL else StorageError
+        raise kind(f"{self.directory}: cannot write the spool: {problem.strerror}. {_fix(problem)}") from problem
+
+    def _give_way(self) -> bool:
+        """Free some of the disk: the oldest full segment, else what the only one holds; whether anything was freed."""
+        if self._drop_segment():
+            # The disk has the bytes back when the last descriptor is closed, which the syncing thread does.
+            wait([self._syncer.submit(int)], timeout=5.0)
+            return True
+        if self._size <= _NOTE:
+            return False
+        try:
+            self._open_segment()  # its note finds no room either, and then the old segment is full and goes
+        except OSError:
+            return False
+        return True
 
     def _cut_back(self) -> None:
         """Remove a half-written record; if even that fails, readers step over it as damage."""
@@ -264,13 +283,11 @@ class Spool:
     def _roll(self) -> None:
         """Begin a new segment; when that fails the old one goes on, too large but whole."""
         self._used = used_bytes(self._root)
-        try:
+        with contextlib.suppress(OSError):  # of files, say: if the disk is the trouble, the record's own write says so
             self._open_segment()
-        except OSError as error:
-            raise StorageError(f"{self.directory}: cannot begin a segment: {error.strerror}. {_fix(error)}") from error
 
     def _make_room(self, need: int) -> None:
-        self._used = used_bytes(self._root)
+        self._used, self._patience = used_bytes(self._root), 0
         while self._used + need > self._options.limit_bytes:
             if self._options.full == "block":
                 self.stats.refused += 1
@@ -279,6 +296,8 @@ class Spool:
                     "collector back, raise SPOOL_MAX_SIZE, or choose SPOOL_FULL=drop_oldest"
                 )
             if not self._drop_segment():
+                # Others fill the spool, and what is theirs is not ours to drop: do not count all files at each append.
+                self._patience = self._used + self._segment_bytes // 8
                 break
 
     def _drop_segment(self) -> bool:
@@ -296,6 +315,8 @@ class Spool:
         except FileNotFoundError:  # the shipper delivered it meanwhile
             self._used = used_bytes(self._root)
             return
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be removed: {error.strerror}. {_fix(error)}") from error
         self._used -= size
         first = max(first_number(path), slowest_cursor(self.directory).number)
         if first < following:
