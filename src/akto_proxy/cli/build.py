@@ -6,18 +6,21 @@ disk by content hash so that every worker after the first loads it in a millisec
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from akto_proxy.cli.detectors import detectors as made
 from akto_proxy.config import assets
+from akto_proxy.config.compile import compile_killable
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError, PolicyError
 from akto_proxy.exchange.restore import TOKEN_RULE
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.guard.catalogue import parse_rules
-from akto_proxy.guard.engine import Engine, fingerprint
+from akto_proxy.guard.engine import Engine, compile_database, fingerprint
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.scanner import Detector, Scanner
 from akto_proxy.policy.compile import PolicySet
@@ -80,10 +83,27 @@ def policy_set(chosen: Sequence[Policy]) -> PolicySet:
     return PolicySet(chosen, {rule.id: rule for rule in shipped_rules()})
 
 
-def engine(rules: Sequence[Rule], cache: Path | None, *, allow: frozenset[str] = frozenset()) -> Engine:
-    """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time)."""
+def engine(
+    rules: Sequence[Rule],
+    cache: Path | None,
+    *,
+    allow: frozenset[str] = frozenset(),
+    custom: Sequence[Rule] = (),
+) -> Engine:
+    """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time).
+
+    `custom` are those of the rules that a person wrote: where they are compiled, it is in a process that can be killed.
+
+    Raises:
+        PolicyError: a custom rule takes too long or too much to compile; the message names it.
+    """
     path = cache / f"{fingerprint(rules)}.vectorscan" if cache else None
     kept = _bytes(path) if path else None
+    if kept is None and custom:
+        with _alone(cache):
+            kept = (_bytes(path) if path else None) or compile_killable(compile_database, rules, custom)
+            if path is not None:
+                _keep(path, kept)
     built = Engine(rules, database=kept, allow=allow)
     if path is not None and (fresh := built.dump()) != kept:  # none was kept, or one that did not fit this machine
         _keep(path, fresh)
@@ -98,7 +118,9 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
     """
     rules = shipped_rules()
     compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
-    built = engine([*rules, TOKEN_RULE, *compiled.custom_rules], settings.data_path / "cache", allow=allowed(settings))
+    everything = [*rules, TOKEN_RULE, *compiled.custom_rules]
+    cache = settings.data_path / "cache"
+    built = engine(everything, cache, allow=allowed(settings), custom=compiled.custom_rules)
     built.stream(compiled.plan(common_scope(settings)).enabled_response)  # compiled now, not under the first stream
     return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
 
@@ -130,6 +152,23 @@ def _read(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise PolicyError(f"{path}: cannot be read ({reason}); check POLICY_FILE") from None
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """One process at a time: workers that reload together compile once, and the others find it on disk."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / ".compiling").open("wb") if folder is not None else None
+    except OSError:
+        lock = None  # a folder that cannot be written costs time, not function
+    if lock is None:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # freed when the file is closed, or its process dies
+        yield
 
 
 def _bytes(path: Path) -> bytes | None:

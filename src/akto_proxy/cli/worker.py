@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -113,6 +114,7 @@ def handler(settings: Settings) -> Guardrails:
         tick=time.perf_counter_ns,
         now=time.time,
         new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
+        draw=random.random,
     )
     return Guardrails(shared, Callers(key, settings.trusted_proxies))
 

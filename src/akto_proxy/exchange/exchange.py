@@ -118,7 +118,7 @@ class GuardedExchange:
         )
         self._model = read.model
         self._streamed = read.stream
-        plan = self._plan = self._guard.policies.plan(self._scope())
+        plan = self._the_plan()
         if read.unreadable:
             judgement = plan.unreadable(Direction.REQUEST, read.unreadable)
             self._decisions.extend(judgement.decisions)
@@ -447,7 +447,8 @@ class GuardedExchange:
 
     def _the_plan(self) -> Plan:
         if self._plan is None:
-            self._plan = self._guard.policies.plan(self._scope())
+            policies = self._guard.policies
+            self._plan = policies.plan(self._scope(), self._shared.draw() if policies.sampled else 0.0)
         return self._plan
 
     def _edited(self, text: str, edits: Sequence[Edit]) -> str:

@@ -58,3 +58,5 @@ class Shared:
     tick: Callable[[], int]
     now: Callable[[], float]
     new_id: Callable[[], str]
+    draw: Callable[[], float] = lambda: 0.0
+    """A number in [0, 1) for each exchange, by which sampled policies choose theirs; 0 chooses every exchange."""

@@ -55,7 +55,8 @@ class PolicySet:
         self.detectors = self._detectors()
         self._scopes = [_matchers(policy) for policy in self.policies]
         self._looked_at = _looked_at(self._scopes)
-        self._sampled = any(policy.sample < 1.0 for policy in self.policies)
+        self.sampled = any(policy.sample < 1.0 for policy in self.policies)
+        """Whether `plan` has a use for a ticket."""
         self._masks: dict[tuple[tuple[str, ...], ...], int] = {}
         self._plans: dict[int, Plan] = {}
 
@@ -66,7 +67,7 @@ class PolicySet:
         if mask is None:
             mask = sum(1 << number for number in range(len(self.policies)) if self.applies(number, scope))
             _remember(self._masks, key, mask, MAX_KEYS)
-        if self._sampled and ticket:
+        if self.sampled and ticket:
             for number, policy in enumerate(self.policies):
                 if ticket >= policy.sample:
                     mask &= ~(1 << number)
