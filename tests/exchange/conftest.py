@@ -31,6 +31,7 @@ class Path:
     def __init__(self, guard: Guard, **options: Any) -> None:
         count = iter(range(1, 1_000_000))
         capture = options.get("capture", "masked")
+        draw = options.pop("draw", lambda: 0.0)
         shared = Shared(
             guard,
             Options(**{"endpoint": "test", **options}),
@@ -39,6 +40,7 @@ class Path:
             lambda: 0,
             lambda: 1_700_000_000.0,
             lambda: f"{next(count):032x}",
+            draw,
         )
         self.handler = Guardrails(shared, Callers(KEY))
 

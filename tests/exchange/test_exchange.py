@@ -220,3 +220,20 @@ def test_what_a_policy_asks_of_answers_is_found_whole_and_streamed(
         whole = {"choices": [{"message": {"role": "assistant", "content": said}}]}
         assert isinstance(exchange.body(json.dumps(whole).encode()), Refusal) is blocked
     assert rule in {decision.rule for decision in finish(exchange).decisions}
+
+
+def test_a_sampled_policy_sees_the_calls_its_ticket_draws(make_path):
+    policy = "version: 1\npolicies: [{name: some, sample: 0.25, rules: [{words: [spade], action: alert}]}]"
+    for drawn, seen in ((0.1, 1), (0.24, 1), (0.25, 0), (0.9, 0)):
+        exchange, _ = make_path(policy, draw=lambda drawn=drawn: drawn).send(
+            {"messages": [{"role": "user", "content": "a spade"}]}
+        )
+        exchange.head(200, [(b"Content-Type", b"application/json")])
+        exchange.body(b'{"choices":[{"message":{"role":"assistant","content":"a spade"}}]}')
+        decisions = exchange.trace(status=200, client_gone=False, first_byte=1, upstream_first=1, total=2).decisions
+        assert len(decisions) == 2 * seen, "one draw decides for the request and its answer"
+
+
+def test_without_a_sampled_policy_nothing_is_drawn(make_path):
+    exchange, _ = make_path(None, draw=lambda: 1 / 0).send({"messages": [{"role": "user", "content": "hi"}]})
+    assert exchange.id

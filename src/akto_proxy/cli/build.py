@@ -14,7 +14,7 @@ from pathlib import Path
 
 from akto_proxy.cli.detectors import detectors as made
 from akto_proxy.config import assets
-from akto_proxy.config.compile import compile_killable
+from akto_proxy.config.compile import DEADLINE, compile_killable
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError, PolicyError
 from akto_proxy.exchange.restore import TOKEN_RULE
@@ -89,6 +89,7 @@ def engine(
     *,
     allow: frozenset[str] = frozenset(),
     custom: Sequence[Rule] = (),
+    deadline: float = DEADLINE,
 ) -> Engine:
     """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time).
 
@@ -101,7 +102,9 @@ def engine(
     kept = _bytes(path) if path else None
     if kept is None and custom:
         with _alone(cache):
-            kept = (_bytes(path) if path else None) or compile_killable(compile_database, rules, custom)
+            kept = (_bytes(path) if path else None) or compile_killable(
+                compile_database, rules, custom, deadline=deadline
+            )
             if path is not None:
                 _keep(path, kept)
     built = Engine(rules, database=kept, allow=allow)

@@ -85,8 +85,13 @@ async def _serve(settings: Settings, number: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(settings, guardrails, server))
-    tasks = [asyncio.create_task(_tick(recording, lambda: board.publish(fresh()))), asyncio.create_task(limits.run())]
+    changed = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, changed.set)
+    tasks = [
+        asyncio.create_task(_tick(recording, lambda: board.publish(fresh()))),
+        asyncio.create_task(limits.run()),
+        asyncio.create_task(_reloads(settings, guardrails, server, changed)),
+    ]
     await stop.wait()
     clean = await server.drain()
     for task in tasks:
@@ -223,12 +228,18 @@ async def _tick(recording: Recording, publish: Callable[[], None]) -> None:
         publish()
 
 
-def _reload(settings: Settings, guardrails: Guardrails, server: Server) -> None:
-    try:
-        guard = build.guard(settings)
-        server.reload_tls()
-    except AktoProxyError as error:
-        _log.error("reload refused, the running policy stays", reason=str(error))
-        return
-    guardrails.swap(guard)
-    _log.info("policy reloaded", version=guard.policies.version)
+async def _reloads(settings: Settings, guardrails: Guardrails, server: Server, changed: asyncio.Event) -> None:
+    """Take new policies into force whenever `changed` is set. They are built in a thread: traffic goes on meanwhile."""
+    while True:
+        await changed.wait()
+        changed.clear()
+        try:
+            guard = await asyncio.to_thread(build.guard, settings)
+            server.reload_tls()
+        except AktoProxyError as error:
+            _log.error("reload refused, the running policy stays", reason=str(error))
+            continue
+        guardrails.swap(guard)
+        _log.info("policy reloaded", version=guard.policies.version)
+        for line in guardrails.unserved():
+            _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
