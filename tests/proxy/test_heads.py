@@ -44,6 +44,13 @@ def test_chunks():
     assert heads.chunk(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
 
 
+@pytest.mark.parametrize("name", [b"Content-Type", b"content-encoding"])
+def test_an_answer_that_describes_its_body_twice_is_refused(name: bytes) -> None:
+    with pytest.raises(heads.HeadError):
+        heads.read_answer([(name, b"a"), (name.title(), b"b")])
+    assert len(heads.read_answer([(name, b"a"), (name, b"a")])[0]) == 2
+
+
 def test_what_is_read_of_an_answer():
     headers = [(b"Connection", b"X-A, close"), (b"X-A", b"1"), (b"X-B", b"2"), (b"Upgrade", b"h2c")]
     assert heads.read_answer(headers) == ([(b"X-B", b"2")], -1, False)

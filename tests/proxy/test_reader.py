@@ -136,6 +136,8 @@ PROBES = {
     "strips a forwarded header": b"GET / HTTP/1.1\r\n" + H + b"Connection: X-Forwarded-For\r\n\r\n",
     "strips our own header": b"GET / HTTP/1.1\r\n" + H + b"Connection: x-akto-user\r\n\r\n",
     "strips content-length": b"POST / HTTP/1.1\r\n" + H + b"Connection: content-length\r\nContent-Length: 1\r\n\r\nx",
+    "two content types": b"POST / HTTP/1.1\r\n" + H + b"Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n",
+    "two content encodings": b"POST / HTTP/1.1\r\n" + H + b"Content-Encoding: br\r\ncontent-encoding: br\r\n\r\n",
     "connection of rubbish": b"GET / HTTP/1.1\r\n" + H + b"Connection: a b\r\n\r\n",
     "expectation": b"POST / HTTP/1.1\r\n" + H + b"Expect: 200-ok\r\nContent-Length: 1\r\n\r\nx",
     "two expectations": b"POST / HTTP/1.1\r\n" + H + b"Expect: 100-continue\r\n" * 2 + b"Content-Length: 1\r\n\r\nx",

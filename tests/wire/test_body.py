@@ -103,11 +103,56 @@ def test_bombs_are_refused(encoding: bytes, request_body: Reader) -> None:
      (b"br", b"\xff\xff"), (b"zstd", b"x"),
      (b"deflate", b"x"), (b"gzip,gzip,gzip,gzip", b"x"), (b"br", brotli.compress(b"abc" * 99)[:5])],
 )  # fmt: skip
-def test_what_cannot_be_decoded_is_unreadable(encoding: bytes, data: bytes, request_body: Reader) -> None:
-    body = request_body(data, encoding=encoding)
+def test_what_cannot_be_decoded_is_refused_or_unreadable(
+    encoding: bytes, data: bytes, request_body: Reader, answer_body: Reader
+) -> None:
+    with pytest.raises(BodyError) as caught:
+        request_body(data, encoding=encoding)
+    assert (caught.value.status, caught.value.reason) == (415, "encoding")
+    body = answer_body(data, encoding=encoding)
     assert body.unreadable == "encoding"
     assert body.segments == []
     assert body.write({}) == data
+
+
+@pytest.mark.parametrize("charset", [b"utf-7", b"ibm037", b"hz-gb-2312", b'"UTF-7"'])
+def test_a_charset_that_hides_ascii_is_refused(charset: bytes, request_body: Reader) -> None:
+    with pytest.raises(BodyError) as caught:
+        request_body(b'{"inputs":"a"}', b"application/json; charset=" + charset)
+    assert (caught.value.status, caught.value.reason) == (415, "charset")
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("named", [b"text/plain", b"application/octet-stream"])
+def test_text_in_other_unicode_encodings(codec: str, named: bytes, request_body: Reader) -> None:
+    body = request_body("Jane Doé".encode(codec), named)
+    assert [text.lstrip("\ufeff") for text in body.texts] == ["Jane Doé"]
+    assert body.write({0: "x"}).decode(codec).lstrip("\ufeff") == "x"
+
+
+def test_text_with_a_nul_is_read_and_marked(request_body: Reader) -> None:
+    body = request_body(b"my ssn and more words\x00", b"text/plain")
+    assert (body.texts, body.unreadable) == (["my ssn and more words\x00"], "binary")
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"a&" * 20_000, b"application/x-www-form-urlencoded"),
+        (b"\n\n" * 400_000, b"text/event-stream"),
+        (b"1\n" * 500_000, b"application/x-ndjson"),
+        (b"[" + b"[]," * 500_000 + b"1]", b"application/json"),
+        (b'{"inputs":"[' + b"[]," * 500_000 + b'\\\\u0031]"}', b"application/json"),
+    ],
+)
+def test_what_would_become_too_many_objects_is_refused(data: bytes, named: bytes, request_body: Reader) -> None:
+    with pytest.raises(BodyError) as caught:
+        request_body(data, named)
+    assert (caught.value.status, caught.value.reason) == (413, "elements")
+
+
+def test_many_brackets_in_a_text_are_only_text(request_body: Reader) -> None:
+    assert request_body({"inputs": "[{," * 700_000}).unreadable == ""
 
 
 @pytest.mark.parametrize("named", [b"application/json", b"text/plain", b"", b"application/x-www-form-urlencoded"])

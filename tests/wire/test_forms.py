@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,41 @@ def test_an_edited_field_reads_as_written(new: str, nth: int) -> None:
 def test_any_bytes_are_a_form_or_a_fault(data: bytes) -> None:
     form = multipart(b"--b" + data, b"multipart/form-data; boundary=b")
     assert form.fault in ("", "multipart", "binary")
+
+
+PART = b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nhi\r\n'
+SOUND = (
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n'
+    b"\r\n%b\r\n--b--"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"my ssn\r\n" + PART + b"--b--", ""),
+        (PART + b"--b--\r\nmy ssn", ""),
+        (PART.replace(b"\r\n\r\n", b"\r\nX-Note: my ssn\r\n\r\n") + b"--b--", ""),
+        (PART.replace(b'name="prompt"', b'name="prompt"; note="my ssn"') + b"--b--", ""),
+        (PART.replace(b"hi", b"--bx\r\nmy ssn\r\n") + b"--b--", ""),
+        (PART.replace(b"hi", b"x\r\n--b  \r\nmy ssn\r\n\r\n") + b"--b--", ""),
+        (SOUND % b"my ssn", ""),
+        (SOUND % b"RIFF\x00\n--b\nmy ssn", "multipart"),
+        (PART.replace(b"hi", b"my ssn\x00"), "multipart"),
+        (b"my ssn", "multipart"),
+        (PART + b"my ssn", "multipart"),
+    ],
+)
+def test_whatever_is_no_file_is_read(data: bytes, fault: str) -> None:
+    form = multipart(data, b"multipart/form-data; boundary=b")
+    assert form.fault == fault
+    assert any("my ssn" in field.text for field in form.fields)
+
+
+@pytest.mark.parametrize("named", [b"; boundary=a; boundary=b", b"; xboundary=a; boundary=b", b"; boundary*=b", b""])
+def test_two_boundaries_or_none_are_a_fault(named: bytes) -> None:
+    form = multipart(PART + b"--b--", b"multipart/form-data" + named)
+    assert (form.fault, len(form.fields)) == ("multipart", 1)
 
 
 def test_a_part_with_a_huge_head_is_a_fault() -> None:

@@ -25,6 +25,12 @@ from akto_proxy.wire.route import resolve
         (b"application/octet-stream", b"\x00", "binary"),
         (b"application/octet-stream", b"words", "text"),
         (b"", b"\xff\xff", "binary"),
+        (b"", b"BM my ssn", "text"),
+        (b"application/octet-stream", b"my, ftyp ssn", "text"),
+        (b"application/octet-stream", "my ssn is".encode("utf-16"), "text"),
+        (b"text/event-stream", b'{"a":1}', "json"),
+        (b"multipart/form-data; boundary=a", b'{"a":"--a--"}', "json"),
+        (b"application/x-www-form-urlencoded", b" " * 99 + b'{"a":1}', "json"),
     ],
 )
 def test_kinds(named: bytes, data: bytes, kind: str) -> None:

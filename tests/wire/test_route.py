@@ -172,3 +172,9 @@ def test_preflight_is_known_for_known_paths_only() -> None:
 def test_only_the_stream_route_always_streams() -> None:
     assert resolve("POST", "/generate_stream").always_stream
     assert not resolve("POST", "/generate").always_stream
+
+
+def test_a_path_with_a_word_of_the_callers_own_says_so() -> None:
+    assert resolve("GET", "/v1/models/jane").named
+    assert resolve("POST", "/any", ["POST:/any"]).named
+    assert not resolve("POST", "/v1/chat/completions").named

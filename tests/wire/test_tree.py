@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -71,6 +72,27 @@ def test_a_long_number_in_an_unknown_field_is_text() -> None:
     reading = Reading(data, parse(data)[0], Role.USER)
     assert reading.leaves[1][:2] == ("4111111111111111", "/*")
     assert reading.write({1: "[CARD]"}) == b'{"card":"[CARD]","n":5,"created":1763900000}'
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "written"),
+    [
+        (b'{"inputs":4111111111111111}', "4111111111111111", b'{"inputs":"[CARD]"}'),
+        (b'{"prompt":4111111111111111.0}', "4111111111111111", b'{"prompt":"[CARD]"}'),
+        (b'{"x":4.111111111111111e15}', "4111111111111111", b'{"x":"[CARD]"}'),
+        (b'{"inputs":[1,4111111111111111]}', "4111111111111111", b'{"inputs":[1,"[CARD]"]}'),
+        (b'{"stop":["a",[{"b":"c"}],4111111111111111,"z"]}', "4111111111111111", b'"c"}],"[CARD]","z"]}'),
+        (b'{"x":[null,4111111111111111]}', "4111111111111111", b'{"x":[null,"[CARD]"]}'),
+    ],
+)
+def test_a_long_number_in_any_form_is_text(data: bytes, text: str, written: bytes) -> None:
+    reading = Reading(data, parse(data)[0], Role.USER)
+    index = [leaf[0] for leaf in reading.leaves].index(text)
+    assert reading.write({index: "[CARD]"}).endswith(written)
+
+
+def test_counters_and_embeddings_are_no_text() -> None:
+    assert leaves(b'{"created":1763900000,"seed":99999999999,"embedding":[0.1,-2e9],"index":7}') == []
 
 
 def test_what_escapes_hide_in_json_in_a_string_is_read() -> None:
@@ -203,3 +225,9 @@ def test_addresses_outside_of_address_fields_are_plain_text() -> None:
     reading = Reading(b"{}", {"content": "https://example.com/a", "user": "iVBORw0KGgo is text"}, Role.USER)
     assert reading.media == []
     assert len(reading.leaves) == 2
+
+
+def test_a_data_url_of_an_image_that_is_words_is_text() -> None:
+    words = base64.b64encode(b"mail jane@example.com, who lives at number nine, Elm Street").decode()
+    data = json.dumps({"url": f"data:image/png;base64,{words}"}).encode()
+    assert leaves(data) == [("/url", f"data:image/png;base64,{words}")]

@@ -15,7 +15,7 @@ from akto_proxy.exchange import outcome
 from akto_proxy.exchange.decisions import late, merged
 from akto_proxy.exchange.face import Answer, AnswerMode, Ask, Forward, Headers, Refusal, RequestHead
 from akto_proxy.exchange.outside import Answers, Gathering
-from akto_proxy.exchange.record import Kept
+from akto_proxy.exchange.record import Kept, masked
 from akto_proxy.exchange.restore import RESTORE, TOKEN_RULE, restored, split
 from akto_proxy.exchange.shared import Shared
 from akto_proxy.exchange.stream import AnswerStream
@@ -66,6 +66,8 @@ class GuardedExchange:
         self._route = route
         self._caller = caller
         self._endpoint, self._sensitivity, self._applies = place
+        self._path = target.path
+        self._wanted = self._applies  # a route without texts may still be sent some
         self._applies = self._applies and route.guarded
         self._began = shared.tick()
         self._started = shared.now()
@@ -100,7 +102,8 @@ class GuardedExchange:
         """The whole request body to what goes upstream, or the refusal for the caller."""
         began = self._shared.tick()
         try:
-            return self._request_guarded(body) if self._applies else self._forward(body)
+            read = self._applies or (self._wanted and (body or self._target.query or self._route.named))
+            return self._request_guarded(body) if read else self._forward(body)
         except BodyError as error:
             return self._refuse(error.status, str(error), error.reason)
         finally:
@@ -127,6 +130,8 @@ class GuardedExchange:
                 return self._blocked(judgement)
         query = Query(self._target.query) if self._target.query else None
         segments = [*read.segments, *query.segments] if query else read.segments
+        if self._route.named:
+            segments = [*segments, Segment(self._target.path, "path", Role.USER, Direction.REQUEST)]
         found = self._guard.scanner.scan(segments, plan.enabled_request)
         if plan.checks_bodies or any(found):
             return self._request_found(data, read, query, segments, found)
@@ -138,6 +143,8 @@ class GuardedExchange:
     def _request_found(
         self, data: bytes, read: Body, query: Query | None, segments: list[Segment], found: list[list[Finding]]
     ) -> Forward | Refusal | Ask:
+        if self._route.named:
+            self._path = masked(self._path, found[-1])
         plan = self._the_plan()
         judgement = plan.judge(segments, found, Tally())
         self._decisions.extend(judgement.decisions)
@@ -146,6 +153,9 @@ class GuardedExchange:
             return self._blocked(judgement)
         self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
         count = len(read.segments)
+        if self._route.named and len(segments) - 1 in judgement.edits:
+            message = "The path holds text that may not pass, and a path cannot be redacted"
+            return self._refuse(400, message, "path_content")
         texts = {i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()}
         in_body = {i: text for i, text in texts.items() if i < count}
         in_query = {i - count: text for i, text in texts.items() if i >= count}
@@ -422,7 +432,7 @@ class GuardedExchange:
             started=self._started,
             endpoint=self._endpoint,
             method=self._method,
-            path=self._target.path,
+            path=self._path,
             route=self._route.name,
             engine=self._route.engine,
             status=status,

@@ -1,4 +1,4 @@
-"""Encoded words read in place: base64, base32, hex, percent, HTML entities, JSON and C escapes.
+"""Encoded words read in place: base64, base32, hex, percent, HTML entities, JSON and C escapes, control characters.
 
 One linear search finds what could be encoded; what decodes to readable text stands in its place, so the words around it
 still count. Trade-off: a short word (under 16 characters) is not taken for base64: nearly every word would be.
@@ -24,6 +24,7 @@ _GROUPS = (
     r"((?:%[0-9A-Fa-f]{2})+)",
     r"(\b(?:0x)?[0-9A-Fa-f]{2}(?:[ :,]?[0-9A-Fa-f]{2}){7,}\b)",
     r"([A-Za-z0-9+/]{16,}={0,6}|[A-Za-z0-9_-]{16,}={0,2})",
+    r"([\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+)",
 )
 
 
@@ -104,4 +105,9 @@ def _readable(data: bytes) -> str | None:
     return text if len(text) >= 4 and good >= 0.95 * len(text) else None
 
 
-_READERS = (_escapes, unescape, _percent, _hex, _base64)
+def _nothing(word: str) -> str:
+    """Control characters show nothing, so a NUL in the middle of a key hides it from nobody but a matcher."""
+    return ""
+
+
+_READERS = (_escapes, unescape, _percent, _hex, _base64, _nothing)

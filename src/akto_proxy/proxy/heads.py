@@ -17,6 +17,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 _REQUEST_OURS = HOP | {b"host", b"content-length", b"expect"}
 _ANSWER_OURS = HOP | {b"content-length"}
+_ABOUT_BODY = frozenset((b"content-type", b"content-encoding"))
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _STATUS = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
@@ -75,12 +76,13 @@ def read_answer(headers: Headers) -> tuple[Headers, int, bool]:
     """An upstream answer's headers without hop-by-hop ones, its Content-Length (-1: none), and whether it is framed.
 
     Raises:
-        HeadError: it uses a transfer coding that is not known.
+        HeadError: it uses a transfer coding that is not known, or names two different types or encodings of its body.
     """
     kept: Headers = []
     named = b""
     length = -1
     framed = False
+    about: dict[bytes, bytes] = {}
     for pair in headers:
         name = pair[0].lower()
         if name in HOP:
@@ -94,6 +96,8 @@ def read_answer(headers: Headers) -> tuple[Headers, int, bool]:
         if name == b"content-length":
             framed = True
             length = int(pair[1])
+        elif name in _ABOUT_BODY and about.setdefault(name, pair[1]) != pair[1]:
+            raise HeadError("two different descriptions of one body")
         kept.append(pair)
     if named and named not in (b",keep-alive", b",close"):
         names = {name.strip(b" \t") for name in named.split(b",")} - {b"content-length"}

@@ -30,7 +30,8 @@ HOP = frozenset(
 """Headers about one connection, in either direction: never passed on."""
 
 _LOCAL = HOP | {b"expect"}
-_SPECIAL = _LOCAL | {b"host", b"content-length"}
+_SPECIAL = _LOCAL | {b"host", b"content-length", b"content-type", b"content-encoding"}
+_SINGLE = _SPECIAL - HOP | {b"transfer-encoding"}  # two would be read differently by two readers
 # A caller could take these away from the model server or from our own records by naming them in Connection.
 _UNSTRIPPABLE = frozenset(
     b"accept accept-encoding authorization content-encoding content-length content-type cookie forwarded host "
@@ -325,7 +326,7 @@ class RequestReader:
 
 
 def _merge(name: bytes, first: bytes, second: bytes) -> bytes:
-    if name in (b"host", b"content-length", b"transfer-encoding", b"expect"):
+    if name in _SINGLE:
         raise RequestError("duplicate_" + name.decode().replace("-", "_"), "a header that must be single came twice")
     return first + b", " + second
 

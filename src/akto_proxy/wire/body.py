@@ -18,11 +18,10 @@ from akto_proxy.wire.encoding import UndecodableError, decode
 from akto_proxy.wire.facts import max_tokens, tool_names, truthy, usage
 from akto_proxy.wire.route import Route
 from akto_proxy.wire.stream import Slot, StreamReader
-from akto_proxy.wire.tree import Leaf, Reading, parse
+from akto_proxy.wire.tree import MAX_ELEMENTS, Leaf, Reading, parse
 
 MAX_SIZE: Final = 32 << 20
 _BOM: Final = b"\xef\xbb\xbf"
-_WHITE: Final = b" \t\r\n"
 
 
 class Content(Protocol):
@@ -138,13 +137,17 @@ def read(
 
     Raises:
         BodyError: it is too large once decoded (413), nested too deeply, has too many elements (413), or, in a
-            request on a guarded route, holds a key twice in one object.
+            request on a guarded route, holds a key twice in one object, or is not in the encoding it names or in a
+            character set that hides ASCII (415).
     """
     plain = data
     if content_encoding and content_encoding.lower() != b"identity":
         try:
             plain = decode(data, content_encoding, max_size)
         except UndecodableError:
+            if direction is Direction.REQUEST and route.guarded:  # many servers read the bytes as they are instead
+                message = "the body is not in the Content-Encoding it names"
+                raise BodyError(message, reason="encoding", status=415) from None
             return _opaque(data, direction, "encoding")
     if len(plain) > max_size:
         raise BodyError(f"the body has more than {max_size} bytes", reason="size", status=413)
@@ -164,21 +167,37 @@ def _opaque(data: bytes, direction: Direction, reason: str) -> Body:
 def _read(route: Route, direction: Direction, content_type: bytes, data: bytes) -> Body:
     role = Role.USER if direction is Direction.REQUEST else Role.ASSISTANT
     kind = kinds.kind_of(content_type, data)
+    if direction is Direction.REQUEST and route.guarded and not kinds.is_plain_charset(content_type):
+        raise BodyError("the body is in a character set that is not read here", reason="charset", status=415)
     if kind == "json":
         return _json(route, direction, data, role)
     if kind in ("ndjson", "events"):
+        _check_count(data.count(b"\n") + data.count(b"\r"), 2 * MAX_ELEMENTS)
         return Body(data, direction, Events(route, content_type, data, role))
-    if kind == "form":
+    if kind == "form" and b"\x00" not in data:
+        _check_count(data.count(b"&"), forms.MAX_FIELDS)
         return _form(data, direction, role, forms.Form(forms.pairs(data, "")))
     if kind == "multipart":
         return _form(data, direction, role, forms.multipart(data, content_type))
-    if kind == "text":
-        return Body(data, direction, Plain(data, role))
+    if kind in ("text", "form"):
+        return _text(data, direction, role)
     body = Body(data, direction, None)
     if kind == "media":
         body.media = [content_type.decode("latin-1").partition(";")[0].strip() or kinds.sniff(data)]
     elif data:
         body.unreadable = "binary"
+    return body
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise BodyError(f"the body has more than {most} elements", reason="elements", status=413)
+
+
+def _text(data: bytes, direction: Direction, role: Role) -> Body:
+    encoding = kinds.text_encoding(data)
+    body = Body(data, direction, Plain(data, role, encoding))
+    body.unreadable = "binary" if encoding == "utf-8" and b"\x00" in data else ""
     return body
 
 
@@ -225,13 +244,14 @@ def _form(data: bytes, direction: Direction, role: Role, form: forms.Form) -> Bo
 class Plain:
     """A body that is one text."""
 
-    def __init__(self, data: bytes, role: Role) -> None:
-        text = data.decode("utf-8", "replace")
+    def __init__(self, data: bytes, role: Role, encoding: str = "utf-8") -> None:
+        self._encoding = encoding
+        text = data.decode(encoding, "replace")
         self.leaves: list[Leaf] = [(text, "", role, 0)] if text else []
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The new text."""
-        return edits[0].encode("utf-8", "replace")
+        return edits[0].encode(self._encoding, "replace")
 
 
 class Fields:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Final
 
 from akto_proxy.wire.route import Route
 
-_WHITE: Final = b" \t\r\n"
+_BEFORE: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -20,6 +22,11 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"MM\x00*", "image/tiff"),
     (b"BM", "image/bmp"),
     (b"#!AMR", "audio/amr"),
+)
+_CHARSET = re.compile(rb"charset[ \t]*\*?=[ \t]*\"?'?([^\s;,\"']*)", re.IGNORECASE)
+_PLAIN_CHARSETS = re.compile(
+    rb"(?:utf[-_]?(?:8|16|32)(?:[-_]?[lb]e)?|(?:us-)?ascii|iso[-_]8859-[0-9]{1,2}|latin-?[1-9]|(?:windows-|cp)125[0-9])?",
+    re.IGNORECASE,
 )
 _EVENTS: Final = "text/event-stream"
 _NDJSON: Final = frozenset(
@@ -48,14 +55,14 @@ def is_ndjson(content_type: bytes) -> bool:
 def kind_of(content_type: bytes, data: bytes) -> str:
     """One of `json`, `ndjson`, `events`, `form`, `multipart`, `text`, `media`, `binary`."""
     named = media_type(content_type)
-    if named == _EVENTS:
-        return "events"
     if named in _NDJSON:
         return "ndjson"
-    if named.startswith("multipart/"):
-        return "multipart"
     if named.endswith("json") or _looks_like_json(data):
         return "json"
+    if named == _EVENTS:
+        return "events"
+    if named.startswith("multipart/"):
+        return "multipart"
     if named == _FORM:
         return "form"
     if named.startswith("text/") or named in _TEXTUAL or named.endswith("+xml"):
@@ -64,16 +71,27 @@ def kind_of(content_type: bytes, data: bytes) -> str:
 
 
 def _looks_like_json(data: bytes) -> bool:
-    head = data[:64].lstrip(_WHITE + b"\xef\xbb\xbf\xff\xfe\x00")
+    head = data[:64].lstrip(_BEFORE)
+    if not head and len(data) > 64:  # only then: white space may be as long as the sender likes
+        head = data.lstrip(_BEFORE)[:64]
     return head[:1] in (b"{", b"[") and (b'"' in head or b"\x00" in head or head[:1] == b"[" or b"}" in head)
 
 
 def _by_bytes(data: bytes, named: str) -> str:
-    if sniff(data):
+    if sniff(data) and is_binary(data):  # a text may begin with "BM" too
         return "media"
     if named.startswith(("image/", "audio/", "video/")):
-        return "media" if _is_binary(data) else "text"
-    return "binary" if _is_binary(data) else "text"
+        return "media" if is_binary(data) else "text"
+    return "binary" if is_binary(data) and not _is_wide_text(data) else "text"
+
+
+def _is_wide_text(data: bytes) -> bool:
+    """Text in UTF-16 or UTF-32, though nothing says so."""
+    encoding = text_encoding(data)
+    if encoding == "utf-8":
+        return False
+    text = data[:4096].decode(encoding, "replace")
+    return sum(map(str.isprintable, text)) > len(text) * 0.8
 
 
 def sniff(data: bytes) -> str:
@@ -84,7 +102,26 @@ def sniff(data: bytes) -> str:
     return "video/mp4" if data[4:8] == b"ftyp" else ""
 
 
-def _is_binary(data: bytes) -> bool:
+def text_encoding(data: bytes) -> str:
+    """UTF-8, or the wider Unicode encoding that a mark or the places of NUL bytes show."""
+    head = data[:4096]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or b"\x00" in head[:4]:
+        return json.detect_encoding(head)
+    half = len(head) // 2
+    if head[1::2].count(0) * 3 > half > head[::2].count(0) * 6:
+        return "utf-16-le"
+    if head[::2].count(0) * 3 > half > head[1::2].count(0) * 6:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def is_plain_charset(content_type: bytes) -> bool:
+    """False when a charset is declared in which ASCII text may be written with other bytes (UTF-7, EBCDIC, ...)."""
+    return all(_PLAIN_CHARSETS.fullmatch(found[1]) for found in _CHARSET.finditer(content_type))
+
+
+def is_binary(data: bytes) -> bool:
+    """True for bytes that are no text: a NUL near the beginning, or no UTF-8."""
     head = data[:4096]
     if b"\x00" in head:
         return True

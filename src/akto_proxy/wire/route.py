@@ -38,6 +38,7 @@ class Target:
 class Route:
     """What a method and a path mean. `name` is one of a fixed set; `denied` says why the route is closed, or "".
 
+    `named` is true where a part of the path is the caller's own word, so that the path must be read.
     `form` is the shape of error bodies: openai, tgi, tei, toolkit, anthropic, ollama or generic. `engine` is a hint.
     """
 
@@ -47,6 +48,7 @@ class Route:
     guarded: bool = True
     always_stream: bool = False
     denied: str = ""
+    named: bool = False
 
 
 def canonical(target: bytes) -> Target:
@@ -106,7 +108,7 @@ def resolve(method: str, path: str, extra: Iterable[str] = ()) -> Route:
     """
     route = _resolve(method, path)
     if route.denied and any(_allows(entry, method, path) for entry in extra):
-        return Route("extra", "generic")
+        return Route("extra", "generic", named=True)
     return route
 
 
@@ -116,11 +118,12 @@ def _resolve(method: str, path: str) -> Route:
     if method == "OPTIONS":
         known = any(path in table for table in ROUTES.values())
         return Route("cors", "generic", guarded=False) if known else _unknown(method, path)
-    row = ROUTES.get(asked, {}).get(path) or _by_pattern(asked, path)
+    fixed = ROUTES.get(asked, {}).get(path)
+    row = fixed or _by_pattern(asked, path)
     if row is None:
         return _unknown(method, path)
     name, form, engine, flags = row
-    return Route(name, form, engine, guarded="u" not in flags, always_stream="s" in flags)
+    return Route(name, form, engine, "u" not in flags, "s" in flags, named=fixed is None)
 
 
 def _by_pattern(method: str, path: str) -> tuple[str, str, str, str] | None:

@@ -29,10 +29,11 @@ def encode(text: str) -> bytes:
 class _Frame:
     """An open object or array: what its next value is called, whether an edit fell inside, what repeats the edit."""
 
-    __slots__ = ("edited", "ids", "is_object", "is_token", "key", "shadows", "start", "wants_key")
+    __slots__ = ("at", "edited", "ids", "is_object", "is_token", "key", "shadows", "start", "wants_key")
 
     def __init__(self, start: int, is_object: bool) -> None:
         self.start = start
+        self.at = 0
         self.is_object = is_object
         self.is_token = False
         self.wants_key = is_object
@@ -64,6 +65,7 @@ class _Splicer:
                 self._close(match.end())
             elif first == 0x2C:
                 self.frames[-1].wants_key = self.frames[-1].is_object
+                self.frames[-1].at += 1
             elif first != 0x3A:
                 self._number(match.start(), match.end())
         return _apply(self.data, self.cuts)
@@ -81,14 +83,13 @@ class _Splicer:
 
     def _number(self, start: int, end: int) -> None:
         frame = self.frames[-1]
-        if not frame.is_object:
-            return
-        # A number is named after its key: minus the key's ordinal (which is the last one counted), minus one.
-        new = self.edits.get(-self.ordinal)
+        # A number is named after its key: minus the key's ordinal (which is the last one counted), minus one. In a
+        # list it is named after its place too.
+        new = self.edits.get(-self.ordinal - (0 if frame.is_object else (frame.at + 1) << 32))
         if new is not None:
             self.cuts.append((start, end, encode(new)))
             frame.edited = True
-        elif frame.key == b"id":
+        elif frame.is_object and frame.key == b"id":
             frame.ids.append((start, end, b"0"))
 
     def _close(self, end: int) -> None:
@@ -120,7 +121,8 @@ def _apply(data: bytes, cuts: list[tuple[int, int, bytes]]) -> bytes:
 def splice(data: bytes, edits: dict[int, str], *, shadows: bool) -> bytes:
     """Replace the n-th string tokens of valid JSON (keys count too), and with `shadows` empty what repeats them.
 
-    A negative number -n means the number that is the value of the key with ordinal n - 1.
+    A negative number -n means the number that is the value of the key with ordinal n - 1; -n - (k + 1) * 2**32 the
+    k-th value of a list that n strings came before.
     """
     return _Splicer(data, edits, shadows).run()
 

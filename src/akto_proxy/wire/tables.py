@@ -7,6 +7,8 @@ Names of known fields are not read as text: a fixed word cannot carry a secret. 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import Final
 
@@ -114,6 +116,7 @@ _ID = re.compile(
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]*={0,2}\s*")
+_NO_LINES: Final = {10: None, 13: None, 9: None}
 _MAGIC: Final[dict[str, str]] = {
     "iVBORw": "image/png",
     "/9j/4A": "image/jpeg",
@@ -137,6 +140,14 @@ url image_url image images file_url video_url audio_url server_url audio video i
 """)
 )
 """Fields whose address a model server may fetch by itself."""
+
+SPOKEN_KEYS: Final = frozenset(
+    _words("""
+inputs inputs_text input text texts query prompt question context answer content message name value arguments
+source_sentence sentence document title user prefix suffix word
+""")
+)
+"""Known fields in which a number stands for the text of its digits."""
 
 TOKEN_KEYS: Final = frozenset(
     _words("""
@@ -200,6 +211,15 @@ def is_identifier(value: str) -> bool:
 def is_base64(value: str) -> bool:
     """True when nothing but characters of standard base64 is in the string."""
     return _BASE64.fullmatch(value) is not None
+
+
+def is_encoded_text(value: str) -> bool:
+    """True when base64 begins with 48 bytes that are all printable ASCII: no image or sound does."""
+    try:
+        data = base64.b64decode(value[:64].translate(_NO_LINES)[:64] + "==")
+    except binascii.Error:
+        return False
+    return data.isascii() and data.decode("ascii").translate(_NO_LINES).isprintable()
 
 
 def media_type(value: str) -> str:

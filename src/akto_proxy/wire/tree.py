@@ -9,6 +9,7 @@ a body that fails both is parsed again by a parser that shows each pair.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
@@ -23,10 +24,12 @@ from akto_proxy.wire.tables import (
     KEY_ROLES,
     KEYS,
     ROLES,
+    SPOKEN_KEYS,
     TOKEN_KEYS,
     TOKEN_LISTS,
     TYPE_ROLES,
     is_base64,
+    is_encoded_text,
     media_type,
     quiet,
 )
@@ -40,6 +43,10 @@ _MAX_SEARCH: Final = 10_000_000
 _MAX_NESTING: Final = 3  # JSON in a string in JSON in a string
 _LONG_NUMBER: Final = 9_999_999  # shorter numbers are no card, phone or account number
 _WITHHELD: Final = "[REDACTED]"
+_LARGE: Final = 1 << 20
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_IN_LIST: Final = 1 << 32
+"""A number in a list is named by its place there, times this, and the count of strings before it, negative."""
 
 
 class Pairs(tuple[tuple[str, Any], ...]):
@@ -55,6 +62,8 @@ def parse(data: bytes) -> tuple[Any, bool]:
         ValueError: it is not JSON.
         BodyError: it is nested too deeply.
     """
+    if len(data) > _LARGE:
+        _check_structure(data)
     try:
         tree = orjson.loads(data)
         if orjson.dumps(tree) == data.strip() or _marks(data) == _keys(tree, 0):
@@ -63,6 +72,15 @@ def parse(data: bytes) -> tuple[Any, bool]:
         pass  # our parser is stricter than some engines': NaN, lone surrogates
     tree = _parse_exactly(data)
     return tree, has_duplicates(tree)
+
+
+def _check_structure(data: bytes) -> None:
+    """Millions of empty lists in a large body would cost thirty times its size as objects: count before parsing."""
+    most = 2 * MAX_ELEMENTS
+    if data.count(b"[") + data.count(b"{") > most or data.count(b",") > 10 * most:
+        bare = _STRING.sub(b"", data)
+        if bare.count(b"[") + bare.count(b"{") > most or bare.count(b",") > 10 * most:
+            raise BodyError(f"the body has more than {most} elements", reason="elements", status=413)
 
 
 def _marks(data: bytes) -> int:
@@ -157,7 +175,14 @@ class Reading:
                 n += 1
             elif inner is dict or inner is list or inner is Pairs:
                 n = self._value(value, key, f"{path}/{key}", KEY_ROLES.get(key, role), n, depth)
+            elif (inner is int or inner is float) and key in SPOKEN_KEYS:
+                self._number(value, f"{path}/{key}", role, -n)
         return n
+
+    def _number(self, value: float, path: str, role: Role, ordinal: int) -> None:
+        """A number long enough for a card or a phone is text where text is expected."""
+        if abs(value) > _LONG_NUMBER and value == value // 1:
+            self.leaves.append((str(int(value)), path, role, ordinal))
 
     def _known(self, key: str, value: str, path: str, role: Role, n: int) -> None:
         """A string in a field that some protocol knows."""
@@ -179,8 +204,8 @@ class Reading:
         """
         if not (key.isdigit() and len(key) < 7):  # vLLM names tokens by their number
             self._text(key, "", f"{path}/*key", role, n - 1)
-        if type(value) is int and abs(value) > _LONG_NUMBER:
-            self.leaves.append((str(value), f"{path}/*", role, -n))
+        if type(value) is int or type(value) is float:
+            self._number(value, f"{path}/*", role, -n)
             return n
         return self._value(value, "", f"{path}/*", role, n, depth)
 
@@ -189,16 +214,27 @@ class Reading:
         if int in kinds and key in TOKEN_KEYS:
             self.tokens = self.tokens or "token_ids"
         if kinds <= _NUMBERS:
+            if int in kinds and not _are_short(node, kinds):
+                self._numbers(node, path, role, n)
             return n
         self.elements += len(node)
         if depth > MAX_DEPTH or self.elements > MAX_ELEMENTS:
             raise self._excess(depth)
         before = len(self.leaves)
         for at, child in enumerate(node):
-            n = self._value(child, key, f"{path}/{at}", role, n, depth)
+            if type(child) is int:
+                self._number(child, f"{path}/{at}", role, -n - (at + 1) * _IN_LIST)
+            else:
+                n = self._value(child, key, f"{path}/{at}", role, n, depth)
         if key in TOKEN_LISTS and len(self.leaves) > before + 1 and _are_tokens(node, key):
             self._join(before, path)
         return n
+
+    def _numbers(self, node: list[Any], path: str, role: Role, n: int) -> None:
+        """The long ones of a list of numbers."""
+        for at, child in enumerate(node):
+            if type(child) is int:
+                self._number(child, f"{path}/{at}", role, -n - (at + 1) * _IN_LIST)
 
     def _join(self, before: int, path: str) -> None:
         """Make one leaf of the tokens of a list: a secret is spread over several of them."""
@@ -241,6 +277,8 @@ class Reading:
         head, comma, payload = value.partition(",")
         textual = head[5:10].lower() == "text/" or "json" in head or "xml" in head
         if not comma or not head.lower().endswith(";base64") or textual or not is_base64(payload):
+            return False
+        if is_encoded_text(payload):
             return False
         self.media.append(head + ",")
         self.tails[len(self.leaves)] = "," + payload
@@ -314,6 +352,11 @@ _OPENERS: Final = frozenset("{[")
 _ADDRESSES: Final = frozenset(("http:", "https", "file:"))
 _HEADS_LOWER: Final = frozenset(head.lower() for head in HEADS)
 _OPAQUE: Final = {"file_data": "document", "prompt_embeds": "embeddings", "input_embeds": "embeddings"}
+
+
+def _are_short(node: list[Any], kinds: set[type]) -> bool:
+    """No number is long: embeddings and token ids are thousands of numbers, so this is asked of all at once."""
+    return type(None) not in kinds and min(node) >= -_LONG_NUMBER and max(node) <= _LONG_NUMBER
 
 
 def _sound(text: str) -> str:
