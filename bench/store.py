@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -69,11 +70,17 @@ NOW = 1_780_000_000.0
 DAYS = 30
 
 
+@cache
+def texts(size: int) -> list[str]:
+    """Some thousand texts to draw from, half of `size` each: making them anew would cost more than keeping them."""
+    chance = random.Random(7)
+    return [" ".join(chance.choices(WORDS, k=size // 16)) for _ in range(4000)]
+
+
 def make_trace(number: int, chance: random.Random, total: int, size: int) -> Trace:
     """A trace like those of a chat service; one in twenty is flagged."""
     started = NOW - DAYS * 86400 * (1 - number / total)
-    text = " ".join(chance.choices(WORDS, k=size // 16))
-    answer = " ".join(chance.choices(WORDS, k=size // 16))
+    text, answer = chance.choices(texts(size), k=2)
     verdict = chance.choices((Action.ALLOW, Action.ALERT, Action.REDACT, Action.BLOCK), (95, 2, 2, 1))[0]
     rule = chance.choice(("email", "phone", "aws-key", "jailbreak", "prompt-injection", "credit-card"))
     decision = Decision("default", rule, "pii", rule.upper(), Severity(chance.randint(1, 4)), verdict, Direction.REQUEST,

@@ -121,6 +121,7 @@ class Supervisor:
         )
         item.process.start()
         item.began = self.clock()
+        _log.info("a part starts", part=item.part.name, pid=item.process.pid)
 
     def _died(self, item: _Running) -> None:
         assert item.process is not None
