@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint unit test-e2e bench clean
+.PHONY: run services test lint unit test-e2e bench clean
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -14,7 +14,10 @@ $(STAMP): pyproject.toml
 run: $(STAMP)
 	$(BIN)/akto-proxy up
 
-test: $(STAMP) lint unit
+services:
+	scripts/services.sh
+
+test: $(STAMP) services lint unit
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests

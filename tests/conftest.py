@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,20 @@ from pathlib import Path
 import pytest
 
 from tests_support import free_port
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last lines say which tests were left out, and why: a green run must not hide what it did not do."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        where = report.longrepr
+        reason = where[2] if isinstance(where, tuple) else str(where)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    if not reasons:
+        terminalreporter.write_line("Left out: nothing that was asked for.")
+    for reason, times in sorted(reasons.items()):
+        terminalreporter.write_line(f"Left out: {times} test{'s' if times > 1 else ''}: {reason}")
+
 
 DEMO_BESIDE = 19
 """The demonstration endpoint listens this far above the proxy."""
