@@ -13,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,10 +29,28 @@ CALLERS = 4
 VICTIMS = ("worker-0", "shipper", "server", "worker-1")
 
 
-def pid_of(product, part: str) -> int:
-    """The process that is the part now."""
-    lines = [json.loads(line) for line in product.printed().splitlines() if '"a part starts"' in line]
-    return int([line["pid"] for line in lines if line["part"] == part][-1])
+def ready(product, part: str) -> int:
+    """The process that is the part now, once it does its work."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        lines = [json.loads(line) for line in product.printed().splitlines() if line.startswith("{")]
+        pid = int([line["pid"] for line in lines if line["event"] == "a part starts" and line["part"] == part][-1])
+        if part == "server":
+            began = answers(product.server + "/health")
+        else:
+            began = any(line["event"] in ("listening", "shipping") and line["pid"] == pid for line in lines)
+        if began:
+            return pid
+        time.sleep(0.1)
+    raise AssertionError(f"{part} does not come back\n{product.printed()[-3000:]}")
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 class Callers:
@@ -131,16 +150,17 @@ def test_every_answer_a_caller_saw_is_kept_once_whatever_is_killed(start_product
         time.sleep(2)
         for number in range(rounds):
             victim = VICTIMS[number % len(VICTIMS)]
-            os.kill(pid_of(product, victim), signal.SIGKILL)
+            pid = ready(product, victim)
+            time.sleep(chance.uniform(0.0, 3.0))
+            os.kill(pid, signal.SIGKILL)
             workers_killed += victim.startswith("worker")
-            time.sleep(chance.uniform(1.0, 4.0))
     settle(product)
     assert product.stop() == 0
     marks = kept(product.folder)
     missing = [name for name in callers.completed if not marks[name]]
     seen = f"{audit}: {rounds} kills, {len(callers.completed)} answers seen, {callers.broken} calls broken off"
     print(f"{seen}, {len(missing)} without a trace, {sum(marks.values())} traces")  # noqa: T201  the figure for the docs
-    assert len(callers.completed) > 20 * rounds
+    assert len(callers.completed) > 5 * rounds
     assert not [name for name, times in marks.items() if times != 1], "a call is kept twice"
     assert len(missing) <= (0 if audit == "strict" else workers_killed)
     proof = subprocess.run(["akto-proxy", "audit", "verify"], env=product.environ, capture_output=True, text=True)

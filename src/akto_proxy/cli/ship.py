@@ -62,6 +62,7 @@ async def _ship(settings: Settings, embedded: bool) -> None:
             asyncio.create_task(_count(board, shippers)),
             *(asyncio.create_task(it.run()) for it in shippers.values()),
         ]
+        _log.info("shipping", targets=list(found), pid=os.getpid())
         if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
         reports = [target for target in found.values() if isinstance(target, CollectorTarget)]
