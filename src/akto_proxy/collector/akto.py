@@ -95,10 +95,12 @@ def _time(value: Any, now: float) -> float:
 
 
 def _number(value: Any) -> int:
+    """A count or a code; 0 for what is none or is larger than any."""
     try:
-        return int(float(value))
+        found = int(float(value))
     except (TypeError, ValueError, OverflowError):
         return 0
+    return found if 0 <= found < 1 << 40 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from akto_proxy.collector.problem import Problem
+from akto_proxy.collector.sound import check
 from akto_proxy.errors import StorageError
-from akto_proxy.model import trace_from_dict
+from akto_proxy.model import Trace, trace_from_dict
 from akto_proxy.spool.frame import Damage, Frame, Kind, decode
 from akto_proxy.store.face import Entry, Link, Note, TraceStore
 
@@ -73,20 +74,23 @@ def _frames(writer: str, data: bytes) -> Batch:
 
 def _add(batch: Batch, frame: Frame, link: Link) -> None:
     try:
-        entry = Entry(trace_from_dict(orjson.loads(frame.payload)), frame.payload, link)
-        _check(entry)
+        entry = Entry(_trace(frame.payload), frame.payload, link)
         batch.entries.append(entry)
     except (ValueError, KeyError, TypeError, AttributeError):
         batch.bad.append((frame.number, "not a trace"))
+
+
+def _trace(record: bytes) -> Trace:
+    trace = trace_from_dict(orjson.loads(record))
+    check(trace)
+    return trace
 
 
 def _lines(lines: Sequence[bytes]) -> Batch:
     batch = Batch()
     for number, line in enumerate(lines):
         try:
-            entry = Entry(trace_from_dict(orjson.loads(line)), line)
-            _check(entry)
-            batch.entries.append(entry)
+            batch.entries.append(Entry(_trace(line), line))
         except (ValueError, KeyError, TypeError, AttributeError):
             batch.bad.append((number, "not a trace"))
     return batch
@@ -99,18 +103,6 @@ def _array(data: bytes) -> Batch:
     except (ValueError, KeyError, TypeError):
         raise Problem(400, 'expected {"traces": [...]}') from None
     return _lines(lines)
-
-
-def _check(entry: Entry) -> None:
-    """What the store relies on, beyond what building the Trace checks."""
-    trace = entry.trace
-    if not (isinstance(trace.id, str) and 0 < len(trace.id) <= 128):
-        raise ValueError("id")
-    if not isinstance(trace.started, int | float) or not 0 <= trace.started < 1e11:
-        raise ValueError("started")
-    texts = (trace.endpoint, trace.method, trace.path, trace.route, trace.engine, trace.outcome, trace.model)
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("text")
 
 
 class Intake:
