@@ -35,3 +35,16 @@ def test_forwarded_addresses_are_believed_only_from_trusted_peers():
 def test_values_are_bounded_and_printable():
     assert len(printable(b"x" * 1000)) == LONGEST
     assert printable(b"a\x1b[31mb\r\n") == "a\ufffd[31mb\ufffd\ufffd"
+
+
+def test_a_key_of_ours_says_who_calls_whatever_the_headers_claim():
+    class Key:
+        id, team, user = "akto-1", "search", ""
+
+    callers = Callers(b"a", holder=lambda value: Key() if value == b"Bearer ours" else None)
+    headers = [(b"X-Team-Id", b"admins"), (b"X-User-Id", b"u"), (b"Authorization", b"Bearer ours")]
+    known = callers.read(headers, "1.2.3.4")
+    assert (known.key, known.team, known.user) == ("akto-1", "search", "u")
+    stranger = callers.read([(b"X-Team-Id", b"admins"), (b"Authorization", b"Bearer other")], "1.2.3.4")
+    assert stranger.team == ""
+    assert stranger.key not in ("", "akto-1")

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError
-from akto_proxy.exchange.caller import Callers
+from akto_proxy.exchange.caller import Callers, Holder
 from akto_proxy.exchange.face import Headers, Refusal, RequestHead
 from akto_proxy.limits.blocks import Blocks
 from akto_proxy.limits.headers import message, refused_headers
@@ -202,8 +202,8 @@ def _tell(trouble: str) -> None:
         _log.info("LIMITS_URL answers again: limits hold over all machines")
 
 
-def limiting(settings: Settings, refuser: Refuser) -> Limiting:
-    """The gate of one worker, from the settings.
+def limiting(settings: Settings, refuser: Refuser, holder: Callable[[bytes], Holder | None] | None = None) -> Limiting:
+    """The gate of one worker, from the settings; `holder` tells whose key a credential is, where keys are issued.
 
     Raises:
         ConfigError: the limits cannot be used.
@@ -211,7 +211,7 @@ def limiting(settings: Settings, refuser: Refuser) -> Limiting:
     """
     limits = parse_limits(settings.limits)
     key = key_of(settings, "deployment.key")
-    callers = Callers(key, settings.trusted_proxies)
+    callers = Callers(key, settings.trusted_proxies, holder)
     blocks = Blocks(settings.data_path, time.time)
     if not limits:
         return Limiting(LimitGate(None, blocks, callers, refuser, place(settings)))

@@ -11,10 +11,12 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 
 from akto_proxy.cli import logs, tour, worker
+from akto_proxy.cli.keys import managed
 from akto_proxy.cli.serve import INGEST_KEY, serve
 from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
@@ -23,6 +25,7 @@ from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
 from akto_proxy.errors import ConfigError
 
+_log = structlog.get_logger("akto_proxy")
 Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
 DEMO_PORT = 8099
 
@@ -77,7 +80,10 @@ def prepare(settings: Settings) -> None:
     key_of(settings, INGEST_KEY)
     if settings.demo:
         check_demo_port(demo_port(settings))
-    worker.handler(settings)
+    keys = managed(settings)
+    worker.handler(settings, keys)
+    if keys is not None and not len(keys.ring):
+        _log.warning("there is no key yet, so every call is refused", fix="akto-proxy keys new --name <who>")
 
 
 def workers(settings: Settings) -> list[Part]:

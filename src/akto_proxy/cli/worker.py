@@ -12,7 +12,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import uvloop
 
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.ids import uuid7
+from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.limiting import Gates, limiting
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
@@ -53,8 +54,10 @@ def main(settings: Settings, number: int) -> None:
 
 async def _serve(settings: Settings, number: int) -> None:
     spool = open_spool(settings, f"worker-{number}")
-    guardrails = handler(settings)
-    limits = limiting(settings, guardrails)
+    keys = managed(settings)
+    guardrails = handler(settings, keys)
+    limits = limiting(settings, guardrails, keys.ring.identity if keys else None)
+    doors = [KeyGate(keys, guardrails)] if keys else []
     meter = Meter()
     recording = Recording(spool, meter, each=settings.spool_fsync == "each")
     board = Board(settings.data_path / FOLDER, f"worker-{number}", now=time.time)
@@ -63,7 +66,7 @@ async def _serve(settings: Settings, number: int) -> None:
         guardrails,
         on_trace=recording.keep,
         commit=spool.commit if settings.audit == "strict" and settings.spool_fsync == "each" else None,
-        gate=Gates([SpoolGate(spool, guardrails), limits.gate]),
+        gate=Gates([*doors, SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
         ask=asker(),
@@ -87,8 +90,9 @@ async def _serve(settings: Settings, number: int) -> None:
     loop.add_signal_handler(signal.SIGINT, stop.set)
     changed = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, changed.set)
+    beats = [recording.tick, lambda: board.publish(fresh()), *([keys.refresh] if keys else [])]
     tasks = [
-        asyncio.create_task(_tick(recording, lambda: board.publish(fresh()))),
+        asyncio.create_task(_tick(beats)),
         asyncio.create_task(limits.run()),
         asyncio.create_task(_reloads(settings, guardrails, server, changed)),
     ]
@@ -103,8 +107,8 @@ async def _serve(settings: Settings, number: int) -> None:
     _log.info("stopped", worker=number, clean=clean)
 
 
-def handler(settings: Settings) -> Guardrails:
-    """The guard path of one worker, built from the settings.
+def handler(settings: Settings, keys: Managed | None = None) -> Guardrails:
+    """The guard path of one worker, built from the settings; `keys` where callers need keys of ours.
 
     Raises:
         ConfigError, PolicyError: something the operator gave cannot be used.
@@ -120,8 +124,10 @@ def handler(settings: Settings) -> Guardrails:
         now=time.time,
         new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
         draw=random.random,
+        permit=keys.permit if keys else None,
+        outbound=keys.outbound if keys else None,
     )
-    return Guardrails(shared, Callers(key, settings.trusted_proxies))
+    return Guardrails(shared, Callers(key, settings.trusted_proxies, keys.ring.identity if keys else None))
 
 
 def asker() -> Asker:
@@ -221,11 +227,11 @@ def _seal(settings: Settings) -> Callable[[bytes], str] | None:
     return sealer(settings.capture_key.get_secret_value(), os.urandom) if settings.capture == "full" else None
 
 
-async def _tick(recording: Recording, publish: Callable[[], None]) -> None:
+async def _tick(beats: Sequence[Callable[[], None]]) -> None:
     while True:
         await asyncio.sleep(1.0)
-        recording.tick()
-        publish()
+        for beat in beats:
+            beat()
 
 
 async def _reloads(settings: Settings, guardrails: Guardrails, server: Server, changed: asyncio.Event) -> None:

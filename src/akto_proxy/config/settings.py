@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     project_name: str = Field("default", description="Names the deployment in traces and in Akto.")
     app_type: Literal["agent", "mcp-server"] = Field("agent", description="What APP_URL is, as Akto names it.")
     app_server_name: str = Field("", description="Name of the endpoint in policies. Empty: host of APP_URL.")
+    auth: Literal["pass", "managed"] = Field(
+        "pass", description="`pass`: callers' tokens go on; `managed`: they need keys of ours (docs/keys.md)."
+    )
+    upstream_token: SecretStr = Field(
+        SecretStr(""), description="AUTH=managed: the Hugging Face token that goes upstream in place of the key."
+    )
+    keys_file: str = Field("", description="AUTH=managed: the file of keys. Empty: keys.json in DATA_DIR.")
     request_timeout: Seconds = Field(120.0, description="Seconds without a byte from upstream before 504.")
     max_request_size: Size = Field(0, description="Request body bytes; 0 is the built-in limit of 32 MiB.")
     max_response_size: Size = Field(0, description="Bytes of a whole (not streamed) answer; 0 is 64 MiB.")
@@ -103,7 +110,7 @@ class Settings(BaseSettings):
     data_dir: str = Field("", description="Where spool, store and keys live. Empty: the user's state folder.")
     deployment_key: SecretStr = Field(
         SecretStr(""),
-        description="32 bytes, base64: one for all machines of a deployment. Empty: drawn once, in DATA_DIR.",
+        description="32 bytes or more, base64: one for all machines of a deployment. Empty: drawn, in DATA_DIR.",
     )
     audit: Literal["default", "strict"] = Field(
         "default", description="`strict`: trace kept before the last byte, or no answer."
@@ -172,6 +179,14 @@ class Settings(BaseSettings):
             ip_network(entry, strict=False)
         return value
 
+    @field_validator("upstream_token", "akto_api_token")
+    @classmethod
+    def _header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("a token is one word of printable ASCII; look for quotes or a line break in the middle")
+        return SecretStr(text)
+
     @field_validator("deployment_key")
     @classmethod
     def _key(cls, value: SecretStr) -> SecretStr:
@@ -179,14 +194,16 @@ class Settings(BaseSettings):
             size = len(base64.b64decode(value.get_secret_value(), validate=True))
         except ValueError:
             size = 1
-        if size not in (0, 32):
-            raise ValueError("expected 32 bytes in base64; make them with `openssl rand -base64 32`")
+        if 0 < size < 32:
+            raise ValueError("expected 32 bytes or more in base64; make them with `openssl rand -base64 32`")
         return value
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("tls_cert and tls_key: set both or none")
+        if self.upstream_token.get_secret_value() and self.auth == "pass":
+            raise ValueError("upstream_token: it is used with AUTH=managed only; set that too, or remove the token")
         if self.capture == "full" and not self.capture_key.get_secret_value():
             raise ValueError("capture_key: CAPTURE=full needs a key; make one with `openssl rand -base64 32`")
         return self

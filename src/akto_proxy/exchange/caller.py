@@ -8,12 +8,34 @@ they label traffic and select policies, they prove nothing.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
+from typing import Protocol
 
 from akto_proxy.exchange.face import Headers
 from akto_proxy.model import Caller
+
+
+class Holder(Protocol):
+    """Who holds a key that this proxy issued: what may be believed of a caller, unlike its headers."""
+
+    @property
+    def id(self) -> str:
+        """The key's public name."""
+        ...
+
+    @property
+    def team(self) -> str:
+        """The team it was issued to."""
+        ...
+
+    @property
+    def user(self) -> str:
+        """The user it was issued to; empty: the caller's own word counts."""
+        ...
+
 
 LONGEST = 128
 """Characters of a caller-set value that are kept: enough for a UUID or an e-mail, too few to smuggle a body."""
@@ -37,9 +59,13 @@ class Callers:
     Args:
         key: secret of this deployment that the credential is hashed with.
         trusted: networks whose `X-Forwarded-For` is believed.
+        holder: who holds the key in a credential's header, where this proxy issues keys.
     """
 
-    def __init__(self, key: bytes, trusted: Sequence[str] = ()) -> None:
+    def __init__(
+        self, key: bytes, trusted: Sequence[str] = (), holder: Callable[[bytes], Holder | None] | None = None
+    ) -> None:
+        self._holder = holder
         self._key = key
         self._trusted = tuple(ip_network(entry, strict=False) for entry in trusted)
         self._hashes: dict[bytes, str] = {}
@@ -47,15 +73,18 @@ class Callers:
     def read(self, headers: Headers, ip: str) -> Caller:
         """The caller of a request with these headers from peer address `ip`."""
         found = {"ip": ip}
+        credential = b""
         for name, value in headers:
             lower = name.lower()
             if lower in _CREDENTIALS:
+                credential = credential or value
                 found.setdefault("key", self._hash(value))
             elif lower == b"x-forwarded-for":
                 found["ip"] = self._forwarded(value, found["ip"])
             elif lower in _FIELDS:
                 found.setdefault(_FIELDS[lower], printable(value))
-        return Caller(**found)
+        caller = Caller(**found)
+        return caller if self._holder is None else _believed(caller, self._holder(credential))
 
     def _hash(self, credential: bytes) -> str:
         known = self._hashes.get(credential)
@@ -84,6 +113,13 @@ class Callers:
         except ValueError:
             return False
         return any(address in network for network in self._trusted)
+
+
+def _believed(caller: Caller, holder: Holder | None) -> Caller:
+    """The caller as its key says; without a key that is known it belongs to no team, whatever it writes."""
+    if holder is None:
+        return replace(caller, team="")
+    return replace(caller, key=holder.id, team=holder.team, user=holder.user or caller.user)
 
 
 def printable(value: bytes) -> str:

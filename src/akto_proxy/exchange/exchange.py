@@ -103,7 +103,7 @@ class GuardedExchange:
         began = self._shared.tick()
         try:
             read = self._applies or (self._wanted and (body or self._target.query or self._route.named))
-            return self._request_guarded(body) if read else self._forward(body)
+            return self._request_guarded(body) if read else self._unpermitted(body) or self._forward(body)
         except BodyError as error:
             return self._refuse(error.status, str(error), error.reason)
         finally:
@@ -121,6 +121,8 @@ class GuardedExchange:
         )
         self._model = read.model
         self._streamed = read.stream
+        if (refusal := self._unpermitted(data)) is not None:
+            return refusal
         plan = self._the_plan()
         if read.unreadable:
             judgement = plan.unreadable(Direction.REQUEST, read.unreadable)
@@ -139,6 +141,11 @@ class GuardedExchange:
         self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
         forward = self._forward(data)
         return self._outside(plan.externals_request, segments, {}, forward) if plan.externals_request else forward
+
+    def _unpermitted(self, body: bytes) -> Refusal | None:
+        permit = self._shared.permit
+        why = permit(self._caller, self._model, bool(body)) if permit is not None else ""
+        return self._refuse(403, why, "key_scope") if why else None
 
     def _request_found(
         self, data: bytes, read: Body, query: Query | None, segments: list[Segment], found: list[list[Finding]]
@@ -166,7 +173,8 @@ class GuardedExchange:
         return self._outside(plan.externals_request, segments, texts, forward) if plan.externals_request else forward
 
     def _forward(self, body: bytes, target: bytes = b"", *, rewritten: bool = False) -> Forward:
-        headers = self._head.headers
+        outbound = self._shared.outbound
+        headers = self._head.headers if outbound is None else outbound(self._head.headers)
         if rewritten:
             headers = _without(headers, _STALE_AFTER_EDIT)
         if self._streamed or self._route.always_stream:

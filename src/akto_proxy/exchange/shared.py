@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from akto_proxy.exchange.face import Headers
 from akto_proxy.exchange.record import Recorder
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.scanner import Scanner
+from akto_proxy.model import Caller
 from akto_proxy.policy.compile import PolicySet
 
 
@@ -60,3 +62,7 @@ class Shared:
     new_id: Callable[[], str]
     draw: Callable[[], float] = lambda: 0.0
     """A number in [0, 1) for each exchange, by which sampled policies choose theirs; 0 chooses every exchange."""
+    permit: Callable[[Caller, str, bool], str] | None = None
+    """Why this caller may not use this model, "" when it may; the last says whether the call has a body."""
+    outbound: Callable[[Headers], Headers] | None = None
+    """The headers for upstream, where not the caller's own credential goes there."""
