@@ -111,8 +111,12 @@ def test_what_cannot_be_decoded_is_refused_or_unreadable(
     assert (caught.value.status, caught.value.reason) == (415, "encoding")
     body = answer_body(data, encoding=encoding)
     assert body.unreadable == "encoding"
-    assert body.segments == []
     assert body.write({}) == data
+
+
+def test_an_answer_that_is_not_in_its_encoding_is_read_as_it_is(answer_body: Reader) -> None:
+    body = answer_body({"content": "my ssn"}, encoding=b"gzip")
+    assert (body.texts, body.unreadable) == (["my ssn"], "encoding")
 
 
 @pytest.mark.parametrize("charset", [b"utf-7", b"ibm037", b"hz-gb-2312", b'"UTF-7"'])

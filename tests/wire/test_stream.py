@@ -181,6 +181,28 @@ def test_double_keys_in_an_event_are_both_read(events: Make) -> None:
     assert [slot.text for slot in found[0].slots] == ["one", "two"]
 
 
+def test_double_keys_around_running_text_end_the_stream(events: Make) -> None:
+    with pytest.raises(BodyError) as caught:
+        events(b'data: {"choices":[{"index":0,"delta":{"content":"a","content":"b"}}]}\n\n')
+    assert caught.value.reason == "duplicate_key"
+
+
+def test_a_byte_order_mark_is_for_the_beginning(events: Make) -> None:
+    assert len(events(b"\xef\xbb\xbfdata: {}\n\n")) == 1
+    with pytest.raises(BodyError) as caught:
+        events(b"data: {}\n\n\xef\xbb\xbfdata: {}\n\n")
+    assert caught.value.reason == "framing"
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"card":4111111111111111}', b'{"choices":[{"delta":{"content":4111111111111111}}]}']
+)
+def test_a_long_number_in_an_event_is_text(payload: bytes, events: Make) -> None:
+    event = events(b"data: " + payload + b"\n\n")[0]
+    at = [slot.text for slot in event.slots].index("4111111111111111")
+    assert event.write({at: "[CARD]"}) == event.raw.replace(b"4111111111111111", b'"[CARD]"')
+
+
 def test_finish_reason_usage_and_choices() -> None:
     reader = StreamReader(ROUTE)
     events = reader.feed(

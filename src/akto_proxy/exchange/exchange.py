@@ -250,9 +250,11 @@ class GuardedExchange:
         )
         if read.usage is not None:
             self._usage = read.usage
-        if read.unreadable:
-            return self._unreadable_answer(data, read.unreadable)
         segments = read.segments
+        if read.unreadable:
+            unread = self._unreadable_answer(data, read.unreadable)
+            if isinstance(unread, Refusal) or not segments:
+                return unread
         found = self.scan(segments)
         checks = self._the_plan().externals_response
         if not any(found) and not self._the_plan().checks_bodies:
@@ -291,8 +293,9 @@ class GuardedExchange:
         """Some bytes of the answer to bytes for the caller, b"" while text is held back."""
         stream = self._stream
         if stream is None:
+            self.cut = self._names_text_media(data)
             self._response.size += len(data)
-            return data
+            return b"" if self.cut else data
         began = self._shared.tick()
         try:
             out = stream.feed(data)
@@ -304,6 +307,16 @@ class GuardedExchange:
             out = self._ended(out) if self.cut else self._gathering.add(out)
         self._guard_ns += self._shared.tick() - began
         return out
+
+    def _names_text_media(self, data: bytes) -> bool:
+        """Whether an answer that passes unread as image, sound or film begins as text: then nothing of it may pass."""
+        if not self._applies or self._response.size or not kinds.is_media(kinds.media_type(self._answer_type)):
+            return False
+        if len(data) < 8 or kinds.sniff(data) or kinds.is_binary(data[:4096]):
+            return False
+        self._decisions.extend(self._the_plan().unreadable(Direction.RESPONSE, "media_type").decisions)
+        self._outcome = "refused"
+        return True
 
     def end(self) -> bytes | Ask:
         """No more bytes come from upstream: the last bytes for the caller."""

@@ -37,7 +37,7 @@ class Content(Protocol):
 class Body:
     """A body as read. `texts`, `roles`, `places` and `segments` go together, and are built when asked for.
 
-    `unreadable` is "" or a stable word: `token_ids`, `embeddings`, `document`, `encoding`, `json`, `binary`,
+    `unreadable` is "" or a stable word: `token_ids`, `embeddings`, `document`, `encoding`, `charset`, `json`, `binary`,
     `multipart`, `media_type`. `media` lists what is no text: heads of data URLs, media types, and addresses that the
     model server may fetch. `encoded` says that the bytes carried a content encoding: bytes from `write` with edits
     carry none, so the header must go. `duplicate` marks an answer in which a key came twice (both values are read).
@@ -148,19 +148,17 @@ def read(
             if direction is Direction.REQUEST and route.guarded:  # many servers read the bytes as they are instead
                 message = "the body is not in the Content-Encoding it names"
                 raise BodyError(message, reason="encoding", status=415) from None
-            return _opaque(data, direction, "encoding")
+            body = _read(route, direction, content_type, data)  # some readers take the bytes as they are
+            body.unreadable = "encoding"
+            return body
     if len(plain) > max_size:
         raise BodyError(f"the body has more than {max_size} bytes", reason="size", status=413)
     body = _read(route, direction, content_type, plain)
     if plain is not data:
         body.encoded = True
         body._data = data
-    return body
-
-
-def _opaque(data: bytes, direction: Direction, reason: str) -> Body:
-    body = Body(data, direction, None)
-    body.unreadable = reason
+    if not (body.unreadable or kinds.is_plain_charset(content_type)):
+        body.unreadable = "charset"
     return body
 
 

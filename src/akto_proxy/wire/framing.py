@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple, Protocol
 
-from akto_proxy.wire.splice import splice
+from akto_proxy.wire.splice import NUMBER, splice
 from akto_proxy.wire.tables import CONSTANTS, is_identifier
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -129,7 +129,7 @@ class Lines:
         """The event with other strings, keyed by spot."""
         payload = raw.removeprefix(BOM).strip()
         at = raw.index(payload)
-        new = _one_line(edits[TEXT]) if TEXT in edits else splice(payload, edits, shadows=True)
+        new = _one_line(edits[TEXT]) if TEXT in edits else splice(payload, _ordinals(edits), shadows=True)
         return raw[:at] + new + raw[at + len(payload) :]
 
 
@@ -168,8 +168,12 @@ def _is_quiet(name: bytes, value: bytes) -> bool:
 def _payload(payload: bytes, edits: dict[int, str]) -> bytes:
     if TEXT in edits:
         return edits[TEXT].encode("utf-8", "replace")
-    ordinals = {spot: new for spot, new in edits.items() if spot >= 0}
+    ordinals = _ordinals(edits)
     return splice(payload, ordinals, shadows=True) if ordinals else payload
+
+
+def _ordinals(edits: dict[int, str]) -> dict[int, str]:
+    return {spot if spot >= 0 else spot - NUMBER: new for spot, new in edits.items() if spot >= 0 or spot < NUMBER}
 
 
 def _spread(payload: bytes, data: list[_Line]) -> list[bytes]:

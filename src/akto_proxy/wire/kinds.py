@@ -23,6 +23,7 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"BM", "image/bmp"),
     (b"#!AMR", "audio/amr"),
 )
+_SENT: Final = (b"data:", b"event:", b"\xef\xbb\xbfdata:")
 _CHARSET = re.compile(rb"charset[ \t]*\*?=[ \t]*\"?'?([^\s;,\"']*)", re.IGNORECASE)
 _PLAIN_CHARSETS = re.compile(
     rb"(?:utf[-_]?(?:8|16|32)(?:[-_]?[lb]e)?|(?:us-)?ascii|iso[-_]8859-[0-9]{1,2}|latin-?[1-9]|(?:windows-|cp)125[0-9])?",
@@ -57,6 +58,8 @@ def kind_of(content_type: bytes, data: bytes) -> str:
     named = media_type(content_type)
     if named in _NDJSON:
         return "ndjson"
+    if data.startswith(_SENT) and (b"\n" in data or b"\r" in data):
+        return "events"  # whatever its name, clients read it as a stream
     if named.endswith("json") or _looks_like_json(data):
         return "json"
     if named == _EVENTS:
@@ -81,15 +84,15 @@ def _by_bytes(data: bytes, named: str) -> str:
     if sniff(data) and is_binary(data):  # a text may begin with "BM" too
         return "media"
     if named.startswith(("image/", "audio/", "video/")):
-        return "media" if is_binary(data) else "text"
-    return "binary" if is_binary(data) and not _is_wide_text(data) else "text"
+        return "media" if is_binary(data) and not _is_text(data) else "text"
+    return "binary" if is_binary(data) and not _is_text(data) else "text"
 
 
-def _is_wide_text(data: bytes) -> bool:
-    """Text in UTF-16 or UTF-32, though nothing says so."""
+def _is_text(data: bytes) -> bool:
+    """Text all the same: UTF-8 with a NUL or two, or UTF-16 or UTF-32, though nothing says so."""
     encoding = text_encoding(data)
     if encoding == "utf-8":
-        return False
+        return data[:4096].count(0) * 16 < len(data) and _is_utf8(data)
     text = data[:4096].decode(encoding, "replace")
     return sum(map(str.isprintable, text)) > len(text) * 0.8
 
@@ -122,14 +125,15 @@ def is_plain_charset(content_type: bytes) -> bool:
 
 def is_binary(data: bytes) -> bool:
     """True for bytes that are no text: a NUL near the beginning, or no UTF-8."""
-    head = data[:4096]
-    if b"\x00" in head:
-        return True
+    return b"\x00" in data[:4096] or not _is_utf8(data)
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def answer_kind(route: Route, status: int, content_type: bytes) -> str:
@@ -142,6 +146,9 @@ def answer_kind(route: Route, status: int, content_type: bytes) -> str:
     named = media_type(content_type)
     if named == _EVENTS or named in _NDJSON:
         return "stream"
-    if named.startswith(("image/", "audio/", "video/")):
-        return "pass"
-    return "whole"
+    return "pass" if is_media(named) else "whole"
+
+
+def is_media(named: str) -> bool:
+    """True for the names of images (but for drawings, which are text), sounds and films."""
+    return named.startswith(("image/", "audio/", "video/")) and not named.endswith("+xml")

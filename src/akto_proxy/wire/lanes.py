@@ -11,11 +11,12 @@ import re
 from typing import Any, Final
 
 from akto_proxy.errors import BodyError
-from akto_proxy.wire.tables import KEYS, QUIET, quiet
-from akto_proxy.wire.tree import MAX_DEPTH, Pairs
+from akto_proxy.wire.splice import NUMBER
+from akto_proxy.wire.tables import KEYS, QUIET, SPOKEN_KEYS, quiet
+from akto_proxy.wire.tree import MAX_DEPTH, Pairs, digits
 
 Piece = tuple[str, str, "str | None", int]
-"""Text, place, lane or None, ordinal of the string token in the event."""
+"""Text, place, lane or None, ordinal of the string token in the event (`NUMBER - n`: the number behind the n-th)."""
 
 _INDEXED: Final = frozenset(("choices", "tool_calls"))
 _FLAT: Final = frozenset(
@@ -89,6 +90,8 @@ class Lanes:
                 n = self._unknown(key, value, path, n, depth, pieces)
             elif inner is dict or inner is list or inner is Pairs:
                 n = self._value(value, key, f"{path}/{key}", n, depth, pieces)
+            elif (inner is int or inner is float) and key in SPOKEN_KEYS:
+                _number(value, f"{path}/{key}", n, pieces)
         return n
 
     def _string(self, key: str, value: str, path: str, n: int, pieces: list[Piece]) -> None:
@@ -111,6 +114,9 @@ class Lanes:
     def _unknown(self, key: str, value: Any, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
         if not (key.isdigit() and len(key) < 7):
             pieces.append((key, f"{path}/*key", None, n - 1))
+        if type(value) is int or type(value) is float:
+            _number(value, f"{path}/*", n, pieces)
+            return n
         return self._value(value, key, f"{path}/*", n, depth, pieces)
 
     def _array(self, node: list[Any], key: str, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
@@ -136,6 +142,12 @@ class Lanes:
             if len(self._lanes) < _MAX_PLACES:
                 self._lanes[place] = lane
             return lane
+
+
+def _number(value: float, place: str, n: int, pieces: list[Piece]) -> None:
+    text = digits(value)
+    if text:
+        pieces.append((text, place, None, NUMBER - n))
 
 
 def _root(tree: dict[str, Any]) -> str:

@@ -20,6 +20,9 @@ _SHADOWS: Final = frozenset(
     b"input_token_logprobs output_top_logprobs input_top_logprobs".split()
 )
 
+NUMBER: Final = -(1 << 20)
+"""In an event, `NUMBER - n` names the number that is the value of the key with ordinal n - 1; `splice` calls it -n."""
+
 
 def encode(text: str) -> bytes:
     """A JSON string token in ASCII."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from akto_proxy.errors import BodyError
 from akto_proxy.wire.event import Event, Mould, Slot
-from akto_proxy.wire.framing import TEXT, Framing, Lines, Note, ServerSent
+from akto_proxy.wire.framing import BOM, TEXT, Framing, Lines, Note, ServerSent
 from akto_proxy.wire.kinds import is_ndjson
 from akto_proxy.wire.lanes import Lanes, Piece
 from akto_proxy.wire.route import Route
@@ -104,6 +104,8 @@ class StreamReader:
             slots = mould.cast(raw)
             if slots is not None:
                 return Event(raw, "json", slots, mould.spots, self.framing)
+        if self.events > 1 and raw.startswith(BOM):  # a client reads another field there than we do
+            raise BodyError("a byte order mark inside of a stream", reason="framing", status=502)
         payload, notes = self.framing.open(raw)
         if payload is None:
             return self._assemble(raw, "other", [], notes)
@@ -113,11 +115,15 @@ class StreamReader:
 
     def _payload(self, raw: bytes, payload: bytes, notes: list[Note]) -> Event:
         try:
-            tree, _ = parse(payload)
+            tree, duplicate = parse(payload)
         except ValueError:
             text = payload.decode("utf-8", "replace")
             return self._assemble(raw, "text", [(text, "/data", "/data", TEXT)], notes)
-        event = self._assemble(raw, "json", self._lanes.read(tree), notes, tree)
+        pieces = self._lanes.read(tree)
+        if duplicate and any(lane is not None for _, _, lane, _ in pieces):
+            # Which of the two is a piece of the running text is the client's choice.
+            raise BodyError("an event names a key twice in one object", reason="duplicate_key", status=502)
+        event = self._assemble(raw, "json", pieces, notes, tree)
         event.finish_reason = self._lanes.finish_reason
         event.tree = tree
         if type(tree) is dict:

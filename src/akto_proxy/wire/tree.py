@@ -180,9 +180,9 @@ class Reading:
         return n
 
     def _number(self, value: float, path: str, role: Role, ordinal: int) -> None:
-        """A number long enough for a card or a phone is text where text is expected."""
-        if abs(value) > _LONG_NUMBER and value == value // 1:
-            self.leaves.append((str(int(value)), path, role, ordinal))
+        text = digits(value)
+        if text:
+            self.leaves.append((text, path, role, ordinal))
 
     def _known(self, key: str, value: str, path: str, role: Role, n: int) -> None:
         """A string in a field that some protocol knows."""
@@ -352,6 +352,11 @@ _OPENERS: Final = frozenset("{[")
 _ADDRESSES: Final = frozenset(("http:", "https", "file:"))
 _HEADS_LOWER: Final = frozenset(head.lower() for head in HEADS)
 _OPAQUE: Final = {"file_data": "document", "prompt_embeds": "embeddings", "input_embeds": "embeddings"}
+
+
+def digits(value: float) -> str:
+    """A number long enough for a card or a phone as the text of its digits, "" for any other."""
+    return str(int(value)) if abs(value) > _LONG_NUMBER and value == value // 1 else ""
 
 
 def _are_short(node: list[Any], kinds: set[type]) -> bool:
