@@ -20,7 +20,8 @@ from fastapi import FastAPI, Request, Response
 from akto_proxy.collector.access import GUARD, INGEST, Access
 from akto_proxy.collector.akto_routes import AktoRoutes
 from akto_proxy.collector.body import parse_json, read_body
-from akto_proxy.collector.intake import LINES_TYPE, SPOOL_TYPE, Intake, parse
+from akto_proxy.collector.describe import PATH, document
+from akto_proxy.collector.intake import Intake, parse
 from akto_proxy.collector.judge import Judge, JudgeLine
 from akto_proxy.collector.problem import Problem
 from akto_proxy.errors import StorageError
@@ -42,6 +43,7 @@ OWNED = (
     "/api/auth-check",
     "/health",
     "/healthCheck",
+    PATH,
 )
 """Paths (and `/v1/traces/{id}`) that are the collector's."""
 
@@ -95,7 +97,8 @@ def create_app(
         if line is not None:
             line.close()
 
-    app = FastAPI(title="akto-agent-proxy collector", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=PATH)
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to publish a document of one's own
     app.state.intake = intake
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(StorageError, _storage)
@@ -139,7 +142,7 @@ def _own_routes(
 ) -> None:
     """Our own protocol."""
 
-    @app.post("/v1/traces", openapi_extra=_TRACES_BODY)
+    @app.post("/v1/traces")
     async def traces(request: Request) -> Response:
         """Keep a batch of traces. Answers 200 once they are durable; the same batch again changes nothing."""
         token = await access.check(request, INGEST)
@@ -198,24 +201,16 @@ def _health(data: object, now: float) -> ProxyHealth:
             now,
             str(data.get("version", ""))[:100],
             str(data.get("policy_version", ""))[:100],
-            int(data.get("lag", 0)),
-            float(data.get("lag_seconds", 0.0)),
-            int(data.get("dropped", 0)),
+            int(_count(data.get("lag", 0))),
+            _count(data.get("lag_seconds", 0.0)),
+            int(_count(data.get("dropped", 0))),
         )
     except (TypeError, ValueError):
-        raise Problem(400, "lag, lag_seconds and dropped must be numbers") from None
+        raise Problem(400, "lag, lag_seconds and dropped must be numbers from 0 to 2^53") from None
 
 
-_TRACES_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "Gzip or zstd by Content-Encoding. Spool frames need the header X-Spool-Writer.",
-        "content": {
-            SPOOL_TYPE: {"schema": {"type": "string", "format": "binary"}},
-            LINES_TYPE: {"schema": {"type": "string", "description": "One trace (JSON) a line"}},
-            "application/json": {
-                "schema": {"type": "object", "properties": {"traces": {"type": "array", "items": {"type": "object"}}}}
-            },
-        },
-    }
-}
+def _count(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number <= 1 << 53:
+        raise ValueError("count")
+    return number
