@@ -10,7 +10,8 @@ less. The rule's own reach then ends what no longer can match.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import re2
@@ -98,11 +99,15 @@ class Closures:
             below = tier or below
             if chosen:
                 self._add(chosen)
+        self._near = min((reach for reach, _ in self._groups), default=0)
+        self._all: Any = self._groups[0][1] if len(self._groups) == 1 else None
+        if len(self._groups) > 1:
+            with suppress(PolicyError):  # too much for one: then each group is asked
+                self._all = _compiled([text for text, _ in beginnings])
 
     def _add(self, beginnings: list[tuple[str, int]]) -> None:
-        union = "|".join(sorted({text for text, _ in beginnings}))
         try:
-            compiled = compile_re2(f"(?:{union})\\z", MEMORY)
+            match = _compiled([text for text, _ in beginnings])
         except PolicyError:
             if len(beginnings) == 1:
                 raise
@@ -110,14 +115,22 @@ class Closures:
             self._add(beginnings[:half])
             self._add(beginnings[half:])
             return
-        self._groups.append((max(reach for _, reach in beginnings), compiled.Match))
+        self._groups.append((max(reach for _, reach in beginnings), match))
 
     def earliest(self, data: bytes, begin: int) -> int:
         """The earliest live start in `data[begin:]`, the end of `data` when there is none."""
-        live = end = len(data)
+        end = len(data)
+        if self._all is not None and end - begin <= self._near:  # nearly always: little is held
+            return self._all(_FREE, data, begin, end)[0][0]  # type: ignore[no-any-return]
+        live = end
         for reach, match in self._groups:
             # A start further back than the reach is decided: what follows the widest match is known.
             since = max(begin, end - reach)
             if since < live:
                 live = min(live, match(_FREE, data, since, end)[0][0])
         return live
+
+
+def _compiled(beginnings: Iterable[str]) -> Any:
+    union = "|".join(sorted(set(beginnings)))
+    return compile_re2(f"(?:{union})\\z", MEMORY).Match

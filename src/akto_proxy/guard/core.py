@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from akto_proxy.guard import disguise
+from akto_proxy.guard.anchor import OVERLAP
 from akto_proxy.guard.closure import Closures, closure
-from akto_proxy.guard.head import OVERLAP, head
+from akto_proxy.guard.head import head
 from akto_proxy.guard.matcher import Check, Matcher, Words
 from akto_proxy.guard.overlap import Key, lane, pick
 from akto_proxy.guard.passes import Pass, Plan, pack, unpack
@@ -23,7 +25,7 @@ from akto_proxy.guard.shape import widest
 from akto_proxy.guard.syntax import parse
 from akto_proxy.guard.trigger import ask
 
-FORM = "5"
+FORM = "6"
 """Raise it when the same rules compile to something else, so that nothing old is taken from disk."""
 
 Raw = tuple[int, int, int, int, int, float]
@@ -72,7 +74,16 @@ class Core:
 
     def triggered(self, data: bytes) -> list[int]:
         """The numbers of the rules that could match in `data`, in no order."""
-        return self._triggers.run(data) if self.matchers else []
+        return self.survey(data)[0]
+
+    def survey(self, data: bytes) -> tuple[list[int], bool]:
+        """As `triggered`, and whether the ASCII text could be read in another way (see `disguise`)."""
+        hits = self._triggers.run(data)
+        if not hits:
+            return hits, False
+        count = len(self.matchers)
+        rules = [hit for hit in hits if hit < count]
+        return rules, len(rules) < len(hits)
 
     def begun(self, data: bytes, place: int) -> list[int]:
         """The numbers of the rules whose anchor ends in `data` beyond `place`."""
@@ -123,7 +134,8 @@ def fingerprint(rules: Sequence[Rule]) -> str:
 def _compiled(rules: Sequence[Rule]) -> Compiled:
     trees = [parse(rule.pattern) for rule in rules]
     heads = [head(tree) for tree in trees]
-    triggers = Plan(ask(tree, Words(rule.keywords).forms) for tree, rule in zip(trees, rules, strict=True))
+    asked = [ask(tree, Words(rule.keywords).forms) for tree, rule in zip(trees, rules, strict=True)]
+    triggers = Plan([*asked, *disguise.ASKS])
     anchors = Plan((item.anchor for item in heads), once=False)
     beginnings = tuple(
         Beginning(closure(item.node), min(rule.reach, widest(item.node) or rule.reach), item.whole, bool(item.anchor))

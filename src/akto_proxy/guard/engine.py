@@ -23,6 +23,7 @@ __all__ = ["LIMIT", "Engine", "check_custom", "compile_database", "fingerprint"]
 
 LIMIT = 65536
 """Characters that a stream may hold back at most; see `stream`."""
+_TOGETHER = 16  # searches for rules in texts up to which a pass over each text alone would cost more
 
 
 class Engine:
@@ -61,19 +62,42 @@ class Engine:
     def scan(self, text: str, enabled: frozenset[str] | None = None) -> list[Finding]:
         """The findings in `text` of all rules or of those in `enabled`, without overlaps, sorted by start."""
         data = text.encode("utf-8", "replace")
-        numbers = self._core.triggered(data)
-        if not numbers:
-            return []
-        if enabled is not None:
-            numbers = [number for number in numbers if self.rules[number].id in enabled]
-        found = self._core.resolve(self._core.find(data, numbers, 0, len(data)))
-        return self._findings(data, found) if found else []
+        return self._find(data, self._wanted(self._core.triggered(data), enabled))
 
     def scan_many(self, texts: Sequence[str], enabled: frozenset[str] | None = None) -> list[tuple[int, Finding]]:
         """The findings of each text with its number; one pass over all of them when nothing triggers."""
-        if len(texts) > 1 and not self._core.triggered("\0".join(texts).encode("utf-8", "replace")):
+        return self.survey(texts, enabled)[0]
+
+    def survey(
+        self, texts: Sequence[str], enabled: frozenset[str] | None = None
+    ) -> tuple[list[tuple[int, Finding]], bool]:
+        """As `scan_many`, and whether one of the texts may be written in disguise (see `views`)."""
+        joined = texts[0] if len(texts) == 1 else "\0".join(texts)
+        data = joined.encode("utf-8", "replace")
+        hits, disguised = self._core.survey(data)
+        disguised = disguised or not joined.isascii()
+        numbers = self._wanted(hits, enabled)
+        if not numbers:
+            return [], disguised
+        if len(texts) == 1:
+            return [(0, hit) for hit in self._find(data, numbers)], disguised
+        # What one text triggers may be looked for in the others too: it costs, it never finds another answer.
+        alone = len(numbers) * len(texts) > _TOGETHER
+        found = []
+        for number, text in enumerate(texts):
+            hits_ = self.scan(text, enabled) if alone else self._find(text.encode("utf-8", "replace"), numbers)
+            found += [(number, hit) for hit in hits_]
+        return found, disguised
+
+    def _wanted(self, hits: list[int], enabled: frozenset[str] | None) -> list[int]:
+        """The rules among the hits that are enabled."""
+        return hits if enabled is None or not hits else [hit for hit in hits if self.rules[hit].id in enabled]
+
+    def _find(self, data: bytes, numbers: list[int]) -> list[Finding]:
+        if not numbers:
             return []
-        return [(number, hit) for number, text in enumerate(texts) for hit in self.scan(text, enabled)]
+        found = self._core.resolve(self._core.find(data, numbers, 0, len(data)))
+        return self._findings(data, found) if found else []
 
     def stream(self, enabled: frozenset[str] | None = None, *, limit: int = LIMIT) -> StreamGuard:
         """A guard for one lane of streamed text."""

@@ -12,15 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from akto_proxy.guard.digits import asks, count
+from akto_proxy.guard.anchor import OVERLAP, anchor, bits, flat, is_wide
 from akto_proxy.guard.shape import narrowest, widest
-from akto_proxy.guard.syntax import Alt, Char, Mark, Node, Rep, Seq, Value
-from akto_proxy.guard.trigger import Ask, bits, is_wide, letters_of, plain_run, shortest, write_bytes
+from akto_proxy.guard.syntax import Alt, Char, Node, Rep, Seq
+from akto_proxy.guard.trigger import Ask
 
-OVERLAP = 64  # bytes of the text before that are searched again for anchors: the widest anchor
 _RARE = 24.0  # bits that end a head: four or five letters
 _FAIR = 12.0  # bits that end it where a wide or long part follows
-_LEAST = 6.0  # bits that an anchor must have
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +36,13 @@ class Head:
 def head(node: Node) -> Head:
     """The head of a pattern. A head that cannot be searched for is the whole pattern."""
     cut, whole = _cut(node)
-    anchor = _ask(cut)
-    return Head(cut, whole, anchor) if whole or anchor else Head(node, True, _ask(node))
-
-
-def _ask(node: Node) -> Ask:
-    words = letters_of(_flat(node))
-    if words:
-        return Ask("", (words,))
-    digits = count(node)
-    # Hundreds of rules share the question for a number.
-    return Ask(asks(digits) if digits > 3 else _anchor(node))
+    asked = anchor(cut)
+    return Head(cut, whole, asked) if whole or asked else Head(node, True, anchor(node))
 
 
 def _cut(node: Node) -> tuple[Node, bool]:
     """The beginning of `node` up to enough bits, and whether that is all of it."""
-    items = _flat(node)
+    items = flat(node)
     taken: list[Node] = []
     said = 0.0
     for item in items:
@@ -86,64 +75,3 @@ def _part(item: Node, wanted: float) -> tuple[Node, bool]:
 def _vague(item: Node) -> bool:
     width = widest(item)
     return is_wide(item) or width is None or width > OVERLAP or narrowest(item) == 0
-
-
-def _flat(node: Node) -> list[Node]:
-    match node:
-        case Seq(items):
-            return [inner for item in items for inner in _flat(item)]
-        case Value(item):
-            return _flat(item)
-        case _:
-            return [node]
-
-
-def _anchor(node: Node) -> str:
-    """The piece of at most OVERLAP bytes that says most; "" where none says enough."""
-    items = [item for item in _flat(node) if not isinstance(item, Mark)]
-    if len(items) == 1 and isinstance(items[0], Alt):
-        branches = [_anchor(item) for item in items[0].items]
-        return "|".join(branches) if all(branches) else ""
-    parts = [_measured(item) for item in items]
-    said, best = max((_best_from(parts, begin) for begin in range(len(parts))), default=(0.0, (0, 0)))
-    if said <= _LEAST:
-        return next((found for item in items if isinstance(item, Alt) and (found := _anchor(item))), "")
-    begin, end = best
-    last = [parts[end - 1].least] if end - begin > 1 else []
-    chosen = [parts[begin].least, *items[begin + 1 : end - 1], *last]
-    return "".join(write_bytes(item) for item in plain_run(chosen))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """An item and the least of it that a match must hold, with their widths (None: too wide) and bits."""
-
-    least: Node
-    needed: bool
-    width: int | None
-    least_width: int | None
-    said: float
-    least_said: float
-
-
-def _measured(item: Node) -> _Part:
-    least = shortest(item)
-    return _Part(least, narrowest(item) > 0, widest(item), widest(least), bits(item), bits(least))
-
-
-def _best_from(parts: list[_Part], begin: int) -> tuple[float, tuple[int, int]]:
-    """The most that a run from `begin` says, and the run. Its first and last part count with their least only."""
-    width, said = 0, 0.0
-    best = (0.0, (0, 0))
-    for at in range(begin, len(parts)):
-        part = parts[at]
-        least = part.least_width
-        if least is None or width + least > OVERLAP or (at == begin and not part.needed):
-            break
-        if part.needed and said + part.least_said > best[0]:
-            best = (said + part.least_said, (begin, at + 1))
-        whole = least if at == begin else part.width
-        if whole is None:
-            break
-        width, said = width + whole, said + (part.least_said if at == begin else part.said)
-    return best

@@ -55,9 +55,14 @@ class Scanner:
         """
         texts = [segment.text for segment in segments]
         found: list[list[Finding]] = [[] for _ in segments]
-        for number, finding in self.engine.scan_many(texts, enabled):
+        if not texts:
+            return found
+        hits, disguised = self.engine.survey(texts, enabled)
+        if not hits and not disguised and not self.detectors:
+            return found
+        for number, finding in hits:
             found[number].append(finding)
-        readings = self._readings(texts)
+        readings = self._readings(texts) if disguised else []
         if readings:
             self._scan_readings(readings, enabled, found)
         for detector in self.detectors:

@@ -17,19 +17,19 @@ only for an endless chain of overlapping findings.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from akto_proxy.guard.anchor import OVERLAP
 from akto_proxy.guard.closure import Closures
 from akto_proxy.guard.core import Core, Raw
-from akto_proxy.guard.head import OVERLAP
 from akto_proxy.model import Finding
 
 _PATIENT = 256  # bytes held above which the guard waits for an eighth more before it looks again
+_FEW = 3  # rules that are looked for at once
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Text that may go on, and the findings in it (offsets relative to `text`)."""
+class Released(NamedTuple):
+    """Text that may go on, and the findings in it (offsets relative to `text`). One is made for every event."""
 
     text: str = ""
     findings: tuple[Finding, ...] = ()
@@ -88,10 +88,10 @@ class StreamGuard:
     def feed(self, text: str) -> Released:
         """Take more text; give what is decided."""
         self._text += text
-        self._data += text.encode("utf-8", "replace")
+        data = self._data = self._data + text.encode("utf-8", "replace")
         if self._debt[1]:
             return self._pay(final=False)
-        if len(self._data) - self._base < self._wait:
+        if self._wait and len(data) - self._base < self._wait:
             return NOTHING
         return self._advance(final=False)
 
@@ -122,6 +122,10 @@ class StreamGuard:
         begin = max(0, self._seen - OVERLAP)
         begun = self._core.begun(self._data[begin:], self._seen - begin)
         self._seen = end
+        if begun:
+            self._note(begun, end)
+
+    def _note(self, begun: list[int], end: int) -> None:
         for number in begun:
             if number in self._watch.numbers:
                 self._recent[number] = end
@@ -130,6 +134,8 @@ class StreamGuard:
 
     def _earliest(self, end: int) -> int:
         live = self._watch.heads.earliest(self._data, self._base)
+        if not self._armed:
+            return live
         for number in tuple(self._armed):
             start = self._core.closure(number).earliest(self._data, self._base)
             if start == end or start >= self._recent.get(number, 0):
@@ -139,9 +145,9 @@ class StreamGuard:
         return live
 
     def _found(self, stop: int) -> list[Raw]:
-        if not self._recent and not self._watch.always:
-            return []
         beginnings, recent = self._core.beginnings, self._recent
+        if not self._watch.always and len(recent) <= _FEW:  # to look for a rule or two is cheaper than to ask which
+            return self._core.find(self._data, recent, self._base, stop, self._resume) if recent else []
         enabled = self._watch.numbers
         numbers = [
             number
@@ -163,7 +169,7 @@ class StreamGuard:
         self._wait = 0
         if self._text.isascii():
             count = cut - base
-            findings = tuple(finding(self._core, raw, raw[2] - base, raw[3] - base) for raw in found)
+            findings = tuple([finding(self._core, raw, raw[2] - base, raw[3] - base) for raw in found]) if found else ()
         else:
             places = offsets(data, base, [place for raw in found for place in raw[2:4]] + [cut])
             count = places[cut]

@@ -1,7 +1,8 @@
 """Other readings of a text, in which what was hidden shows: the answer to evasion by writing.
 
 Each costs only where a cheap test says that it could help: `isascii` for characters, one linear search for encodings,
-one for tricks (l33t, s p a c i n g, hy-phen-ation, ROT13, reversal). Encodings are read to a depth of three.
+one for tricks (l33t, s p a c i n g, hy-phen-ation, ROT13, reversal). Encodings are read to a depth of three. Which
+texts are worth these tests is asked beforehand, in the pass that looks for rules (see `disguise`).
 
 Trade-offs: only the first million characters are read again, and sixteen views made at most; a longer text is scanned
 as it is. In a l33t, ROT13 or reversed reading digits are not the text's own, so no secret or personal data is looked
@@ -16,6 +17,7 @@ import re2
 
 from akto_proxy.config.assets import read_text
 from akto_proxy.guard.decode import Decoder
+from akto_proxy.guard.disguise import ROT13, TURNED
 from akto_proxy.guard.fold import Folds, fold, hidden
 from akto_proxy.guard.mapping import Builder, View
 from akto_proxy.guard.matcher import compile_re2
@@ -27,22 +29,6 @@ MOST = 16
 DEPTH = 3
 _FREE = re2._Anchor.UNANCHORED
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
-_ROT13 = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
-)
-_WORDS = (
-    "the",
-    "and",
-    "ignore",
-    "instructions",
-    "previous",
-    "system",
-    "prompt",
-    "password",
-    "secret",
-    "reveal",
-    "your",
-)
 _SPACED = r"\b[A-Za-z](?:[ ._*|/-]{1,3}[A-Za-z]){4,200}\b"
 _SPLIT = r"\b[A-Za-z]{1,5}(?:[-*·][A-Za-z]{1,5}){2,60}\b"
 _SWAPPED = r"\b[A-Za-z]*[0134578@$]+[A-Za-z]+[0134578@$]+[A-Za-z]*\b|[A-Za-z][0134578@$][A-Za-z]"
@@ -55,8 +41,8 @@ class Normaliser:
         """`confusables` is the text of the table in `guard/data/confusables.txt`."""
         self._folds = Folds(confusables)
         self._decoder = Decoder()
-        turned = "|".join(word[::-1] for word in _WORDS)
-        rotated = "|".join(word.translate(_ROT13) for word in _WORDS)
+        turned = "|".join(word[::-1] for word in TURNED)
+        rotated = "|".join(word.translate(ROT13) for word in TURNED)
         patterns = (_SWAPPED, f"{_SPACED}|{_SPLIT}", rf"(?i)\b(?:{turned})\b", rf"(?i)\b(?:{rotated})\b")
         self._tricks = compile_re2("|".join(f"(?:{pattern})" for pattern in patterns)).Match
         self._swapped, self._spaced, self._turned, self._rotated = (compile_re2(p).Match for p in patterns)
@@ -87,7 +73,7 @@ class Normaliser:
         if self._spaced(_FREE, data, 0, end)[0][0] >= 0:
             views.append(self._joined(text, parent))
         if self._rotated(_FREE, data, 0, end)[0][0] >= 0:
-            views.append(View("rot13", text.translate(_ROT13), parent=parent))
+            views.append(View("rot13", text.translate(ROT13), parent=parent))
         if self._turned(_FREE, data, 0, end)[0][0] >= 0:
             views.append(View("reversed", text[::-1], parent=parent, flip=True))
         if self._swapped(_FREE, data, 0, end)[0][0] >= 0:

@@ -8,6 +8,8 @@ from akto_proxy.model import Usage
 
 _PROMPT: Final = ("prompt_tokens", "input_tokens", "prompt_eval_count", "tokens_evaluated", "input_length")
 _COMPLETION: Final = ("completion_tokens", "output_tokens", "eval_count", "tokens_predicted", "generated_tokens")
+COUNTS: Final = (*_PROMPT, *_COMPLETION)
+"""The names under which engines count tokens."""
 _HOLDERS: Final = ("usage", "details", "meta_info", "response", "message")
 _LIMITS: Final = (
     "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict", "n_predict",

@@ -46,7 +46,7 @@ class Lanes:
         self.finish_reason = ""
 
     def trust(self, text: str) -> None:
-        """This text was checked and is clean: where it stands as a model name or fingerprint it is not read again."""
+        """This text was checked and is clean: as a model name, a fingerprint or a field's name it is not read again."""
         if len(self._trusted) < _MAX_TRUSTED and len(text) <= 256:
             self._trusted.add(text)
 
@@ -101,7 +101,8 @@ class Lanes:
                 place = f"{path}/{key}"
                 pieces.append((value, place, self.lane(place), n))
         elif code is None:
-            pieces.append((key, f"{path}/*key", None, n - 1))
+            if key not in self._trusted:
+                pieces.append((key, f"{path}/*key", None, n - 1))
             if value:
                 pieces.append((value, f"{path}/*", self.lane(f"{path}/*"), n))
         elif (value not in self._trusted) if code == QUIET else not quiet(code, value):
@@ -112,7 +113,7 @@ class Lanes:
             self._settled[value] = key  # the same id comes with every event: look at it once
 
     def _unknown(self, key: str, value: Any, path: str, n: int, depth: int, pieces: list[Piece]) -> int:
-        if not (key.isdigit() and len(key) < 7):
+        if key not in self._trusted and not (key.isdigit() and len(key) < 7):
             pieces.append((key, f"{path}/*key", None, n - 1))
         if type(value) is int or type(value) is float:
             _number(value, f"{path}/*", n, pieces)
