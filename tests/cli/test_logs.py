@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 
 import pytest
 import structlog
@@ -35,3 +37,22 @@ def test_the_level_can_change_while_running(capsys: pytest.CaptureFixture[str]):
     logs.set_level("DEBUG")
     log.info("two")
     assert [line["event"] for line in lines(capsys)] == ["two"]
+
+
+def test_a_signal_asks_for_everything_and_another_for_the_chosen_level(capsys: pytest.CaptureFixture[str]):
+    kept = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    try:
+        logs.setup("ERROR", "json")
+        logs.follow_signals()
+        log = structlog.get_logger()
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(os.getpid(), number)
+            log.debug("seen")
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert [(line["event"], line.get("now")) for line in lines(capsys)] == [
+        ("log level changed", "DEBUG"),
+        ("seen", None),
+        ("log level changed", "ERROR"),
+    ]

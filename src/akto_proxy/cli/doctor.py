@@ -17,13 +17,12 @@ from rich.console import Console
 
 from akto_proxy.cli import build
 from akto_proxy.cli.ids import uuid7
-from akto_proxy.cli.run import Config, demo_url
-from akto_proxy.cli.serve import INGEST_KEY, local_token
+from akto_proxy.cli.run import Config
 from akto_proxy.cli.stores import open_store
+from akto_proxy.cli.targets import proxy_target, servers, upstream
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.doctor import aws, machine
-from akto_proxy.doctor.facts import Probe, Target
-from akto_proxy.doctor.ingestion import Ingestion, target_of
+from akto_proxy.doctor.facts import Probe
 from akto_proxy.doctor.result import Report, Result
 from akto_proxy.doctor.run import Plan, examine
 from akto_proxy.doctor.show import show, show_step, verdict
@@ -121,54 +120,6 @@ def _usable(environ: Mapping[str, str]) -> Settings:
             continue
         good[name] = value
     return load(good)
-
-
-def upstream(settings: Settings) -> Target:
-    """What APP_URL, CONNECT_TO and CA_FILE say, or the demonstration endpoint."""
-    found = parse_upstream(
-        settings.app_url or demo_url(settings), connect_to=settings.connect_to if settings.app_url else ""
-    )
-    return Target(
-        found.scheme,
-        found.host,
-        found.port,
-        found.prefix,
-        found.connect_host,
-        found.connect_port,
-        settings.ca_file if settings.app_url else "",
-    )
-
-
-def proxy_target(settings: Settings, url: str) -> Target:
-    """The running proxy: this machine's own is asked at its loopback address, whatever name its certificate has."""
-    if url:
-        return target_of(url)
-    host = "127.0.0.1" if settings.listen_host in ("0.0.0.0", "::") else settings.listen_host  # noqa: S104
-    scheme = "https" if settings.tls_cert else "http"
-    return target_of(f"{scheme}://{host}:{settings.akto_proxy_port}", verify=False)
-
-
-def servers(settings: Settings) -> list[Ingestion]:
-    """The servers that take this deployment's traces: its own, if its key is here, and the one that is set."""
-    found = []
-    own = own_token(settings)
-    if own:
-        host = "127.0.0.1" if settings.server_host in ("0.0.0.0", "::") else settings.server_host  # noqa: S104
-        found.append(Ingestion(target_of(f"http://{host}:{settings.server_port}"), own, "collector", True))
-    if settings.akto_api_base_url:
-        token = settings.akto_api_token.get_secret_value()
-        if not token and settings.master_key and settings.ingest_form == "collector":
-            token = own
-        found.append(Ingestion(target_of(settings.akto_api_base_url), token, settings.ingest_form, False))
-    return found
-
-
-def own_token(settings: Settings) -> str:
-    """The secret of this deployment as far as it can be read from here; looking must not draw one."""
-    try:
-        return local_token(settings) if settings.master_key or (settings.data_path / INGEST_KEY).is_file() else ""
-    except (ConfigError, OSError):
-        return ""
 
 
 def find_probe(settings: Settings, prompt: str = "") -> Probe | None:

@@ -6,7 +6,10 @@ dropped here. JSON for machines, colours for a terminal; the level can be change
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import signal
 import sys
 from typing import Any
 
@@ -15,13 +18,14 @@ import structlog
 _FORBIDDEN = frozenset(
     ("authorization", "body", "content", "cookie", "messages", "password", "prompt", "secret", "text", "token")
 )
-_level = {"now": logging.INFO}
+_level = {"now": logging.INFO, "chosen": logging.INFO}
 
 
 def setup(level: str, form: str) -> None:
     """Configure logging for this process: `level` is a name such as INFO, `form` is auto, json or console."""
+    _level["chosen"] = logging.getLevelNamesMapping()[level]
     set_level(level)
-    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    console = for_people(form)
     renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
@@ -35,6 +39,23 @@ def setup(level: str, form: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def for_people(form: str) -> bool:
+    """Whether logs in this form are for people's eyes here, not for machines."""
+    return form == "console" or (form == "auto" and sys.stderr.isatty())
+
+
+def follow_signals() -> None:
+    """Let SIGUSR1 ask for everything (DEBUG) and SIGUSR2 for the level of `setup` again. For the main thread."""
+    signal.signal(signal.SIGUSR1, lambda *_: _told("DEBUG"))
+    signal.signal(signal.SIGUSR2, lambda *_: _told(logging.getLevelName(_level["chosen"])))
+
+
+def _told(level: str) -> None:
+    set_level(level)
+    with contextlib.suppress(RuntimeError):  # the signal came in the middle of a line that is being written
+        structlog.get_logger("akto_proxy").error("log level changed", now=level, pid=os.getpid())
 
 
 def set_level(level: str) -> None:

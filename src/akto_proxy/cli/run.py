@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,12 @@ import structlog
 import typer
 from rich.console import Console
 
-from akto_proxy.cli import logs, tour, worker
+from akto_proxy.cli import logs, opening, tour, worker
 from akto_proxy.cli.keys import managed
 from akto_proxy.cli.serve import INGEST_KEY, serve
 from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
+from akto_proxy.cli.targets import demo_port, demo_url
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
@@ -27,7 +29,6 @@ from akto_proxy.errors import ConfigError
 
 _log = structlog.get_logger("akto_proxy")
 Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
-DEMO_PORT = 8099
 
 
 def up(config: Config = "") -> None:
@@ -81,6 +82,12 @@ def prepare(settings: Settings) -> None:
     if settings.demo:
         check_demo_port(demo_port(settings))
     keys = managed(settings)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    known = any((settings.data_path / "cache").glob("*.vectorscan"))
+    took = "a moment" if known else "longer this once: they are compiled for this machine"
+    opening.speaker(settings, console)(
+        "akto-proxy", f"{metadata.version('akto-agent-proxy')}, loading rules ({took})", ""
+    )
     worker.handler(settings, keys)
     if keys is not None and not len(keys.ring):
         _log.warning("there is no key yet, so every call is refused", fix="akto-proxy keys new --name <who>")
@@ -94,11 +101,6 @@ def workers(settings: Settings) -> list[Part]:
         told = settings.model_copy(update={**known, "app_url": demo_url(settings)})
     grace = settings.drain_timeout + 5
     return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
-
-
-def demo_port(settings: Settings) -> int:
-    """The demonstration endpoint's port: beside the proxy's, so that two trees on one machine do not meet."""
-    return settings.akto_proxy_port + 19 if settings.akto_proxy_port < 65_000 else DEMO_PORT
 
 
 def check_demo_port(port: int) -> None:
@@ -117,21 +119,12 @@ def check_demo_port(port: int) -> None:
             ) from None
 
 
-def demo_url(settings: Settings) -> str:
-    """Where the demonstration endpoint answers."""
-    return f"http://127.0.0.1:{demo_port(settings)}"
-
-
 def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
-    """Start the parts, say where they are, and stay until told to stop."""
+    """Start the parts, say where they are and what is not well, and stay until told to stop."""
     supervisor = Supervisor(parts, Path(settings.policy_file) if settings.policy_file else None)
     supervisor.start()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    host = "127.0.0.1" if settings.listen_host == "0.0.0.0" else settings.listen_host  # noqa: S104 - only to print it
-    url = f"{'https' if settings.tls_cert else 'http'}://{host}:{settings.akto_proxy_port}"
-    console.print(f"[bold]Proxy[/]      {url}  ->  {settings.app_url or 'the built-in demonstration endpoint'}")
-    if server:
-        console.print(f"[bold]Dashboard[/]  http://{settings.server_host}:{settings.server_port}")
+    opening.start(settings, console, server=server)
     if settings.demo and settings.tour:
-        tour.start(url, console)
+        tour.start(opening.proxy_url(settings), console)
     supervisor.run()

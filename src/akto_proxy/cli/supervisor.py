@@ -18,14 +18,19 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import structlog
+
+from akto_proxy.cli import logs
 
 _log = structlog.get_logger("akto_proxy.supervisor")
 _YOUNG = 10.0
 """Seconds within which a death counts as a failed start."""
 _LONGEST_WAIT = 30.0
+_LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that would end an interpreter which has no handler for them yet."""
 WAIT = 15.0
 """Seconds that the parts before a part with a port wait for it at most."""
 
@@ -78,6 +83,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: self._ask_reload())
+        logs.follow_signals()
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            self._pass_on(number)
         self._stamp = self._stamped()
         self._running = [_Running(part) for part in self.parts]
         for item in reversed(self._running):
@@ -119,7 +127,9 @@ class Supervisor:
         item.process = context.Process(
             target=_run_part, args=(os.getpid(), item.part.target, *item.part.arguments), name=item.part.name
         )
+        signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)  # inherited: the part takes them once it can
         item.process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
         item.began = self.clock()
         _log.info("a part starts", part=item.part.name, pid=item.process.pid)
 
@@ -138,6 +148,19 @@ class Supervisor:
 
     def _ask_reload(self) -> None:
         self._reload = True
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        """Give a signal to every part too, after what it does here."""
+        here = signal.getsignal(number)
+
+        def handle(got: int, frame: FrameType | None) -> None:
+            if callable(here):
+                here(got, frame)
+            for item in self._running:
+                if item.process is not None and item.process.pid is not None:
+                    os.kill(item.process.pid, number)
+
+        signal.signal(number, handle)
 
     def _send_reload(self) -> None:
         self._reload = False
@@ -180,6 +203,8 @@ def _run_part(parent: int, target: Callable[..., None], *arguments: Any) -> None
     """In the child: die with the parent (a killed supervisor must not leave workers behind), then run the part."""
     _die_with(parent)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logs.follow_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
     target(*arguments)
 
 

@@ -38,7 +38,8 @@ from akto_proxy.proxy.core import Asker
 from akto_proxy.proxy.external import ExternalChecks
 from akto_proxy.proxy.metrics import FOLDER, AdminPages, Board, Meter, Values, of_worker
 from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
-from akto_proxy.proxy.server import Server
+from akto_proxy.proxy.profiler import Profiler, profiled
+from akto_proxy.proxy.server import Admin, Server
 from akto_proxy.spool.audit import Signer
 from akto_proxy.spool.writer import Spool, SpoolOptions
 from akto_proxy.store.seal import sealer
@@ -70,7 +71,7 @@ async def _serve(settings: Settings, number: int) -> None:
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
         ask=asker(),
-        admin=AdminPages(board, lambda: fresh(), metadata.version("akto-agent-proxy")) if settings.admin_port else None,
+        admin=admin_pages(settings, board, lambda: fresh()) if settings.admin_port else None,
     )
 
     def fresh() -> Values:
@@ -128,6 +129,12 @@ def handler(settings: Settings, keys: Managed | None = None) -> Guardrails:
         outbound=keys.outbound if keys else None,
     )
     return Guardrails(shared, Callers(key, settings.trusted_proxies, keys.ring.identity if keys else None))
+
+
+def admin_pages(settings: Settings, board: Board, fresh: Callable[[], Values]) -> Admin:
+    """What the admin port answers. Call it in the thread that is to be profiled."""
+    pages = AdminPages(board, fresh, metadata.version("akto-agent-proxy"))
+    return profiled(pages, Profiler()) if settings.profiling else pages
 
 
 def asker() -> Asker:

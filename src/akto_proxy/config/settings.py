@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     server_port: Port = Field(8090, description="Port of the collector and the dashboard.")
     admin_host: str = Field("127.0.0.1", description="Address of /metrics and the admin routes.")
     admin_port: Port = Field(9090, description="Port of /metrics; 0 switches it off.")
+    profiling: bool = Field(False, description="Serve /debug/profile on the admin port (docs/guides/operations.md).")
     tour: bool = Field(True, description="`up` without APP_URL sends the three calls of the tour.")
 
     @field_validator(

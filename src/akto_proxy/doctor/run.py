@@ -78,6 +78,26 @@ def examine(plan: Plan) -> Iterator[Result]:
             yield fail(name, what, "please report this, with the line `akto-proxy version` prints", trouble)
 
 
+def way(target: Target, timeout: float) -> Iterator[Result]:
+    """The way to the endpoint as far as it can be seen without a request: name, TCP, TLS."""
+    found = sockets.dns(target.dial[0], machine.resolvers(), timeout)
+    yield network.dns(found, private=False)
+    if not found.addresses:
+        return
+    tcp = sockets.tcp(found.addresses, target.dial[1], timeout)
+    yield network.tcp(tcp, target)
+    if target.scheme == "https" and not all(reason for _, reason in tcp.outcomes):
+        yield network.tls(sockets.tls(target, timeout), time.time())
+
+
+def ingestion_taken(server: Ingestion, timeout: float) -> Iterator[Result]:
+    """Is a server that takes traces there, and does it take the token?"""
+    health = ingestion.health(server, timeout)
+    yield records.server("ingestion", health, own=server.own)
+    if not health.error:
+        yield records.accepted("ingestion token", ingestion.auth(server, timeout), own=server.own)
+
+
 def _configuration(plan: Plan, _: _Seen) -> Iterator[Result]:
     yield host.configuration(plan.problem, plan.settings.app_url)
 
