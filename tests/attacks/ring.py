@@ -94,9 +94,9 @@ def whole(data: bytes) -> bool:
     return bool(named) and len(body) >= int(after.split(b"\r\n")[0])
 
 
-def answer(status: bytes) -> int:
+def status(raw: bytes) -> int:
     """The status of an answer's bytes, 0 for none."""
-    return int(status[9:12]) if status[:5] == b"HTTP/" else 0
+    return int(raw[9:12]) if raw[:5] == b"HTTP/" else 0
 
 
 @asynccontextmanager
@@ -127,7 +127,7 @@ async def ring(
                     mine += await reader.readexactly(int(after.split(b"\r\n")[0]))
                 writer.write(reply)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

@@ -49,7 +49,7 @@ def load(text: str, name: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{name}, line {line}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PolicyError(f"{name}: not valid YAML ({type(error).__name__})") from None
     if not isinstance(data, dict):
         raise PolicyError(f"{name}: expected a mapping with `version: 1` and `policies`, got {type(data).__name__}")

@@ -224,8 +224,13 @@ async def resolve(host: str, port: int, *, private: bool) -> str:
 def public(address: str) -> bool:
     """Whether an address is one of the public internet, also inside an IPv6 wrapping."""
     ip: Any = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or _translated(ip)
     return bool((inner or ip).is_global and not (inner or ip).is_multicast)
+
+
+def _translated(ip: Any) -> Any:
+    """The IPv4 address in an IPv6 one that NAT64 translates (RFC 6052, 64:ff9b::/96), None for any other."""
+    return ipaddress.ip_address(int(ip) & 0xFFFFFFFF) if ip.version == 6 and int(ip) >> 32 == 0x64FF9B << 64 else None
 
 
 def pieces(text: str, external: External) -> list[str]:
