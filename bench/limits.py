@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from akto_proxy.cli.limiting import redis_client
-from akto_proxy.limits.limiter import Call, Grant, Limiter
+from akto_proxy.limits.book import Call, Grant
+from akto_proxy.limits.limiter import Limiter
 from akto_proxy.limits.redis import RedisLimiter
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.limits.shared import SharedTable

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from akto_proxy.limits.limiter import Call, Grant, Limiter, Refused
+from akto_proxy.limits.book import Call, Grant, Refused
+from akto_proxy.limits.limiter import Limiter
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.limits.table import in_memory
 from akto_proxy.model import Caller, Trace
@@ -103,16 +104,55 @@ def test_cost(clock: Any, trace: Make) -> None:
     assert _passes(limiter, _call(user="v"), 1) == [True]
 
 
-def test_a_model_limit_moves_to_the_model_that_was_used(clock: Any, trace: Make) -> None:
-    limiter = _limiter(
-        clock,
-        {"name": "m", "count": "tokens", "limit": 1000, "by": ["model"], "reserve": 1, "only": {"model": ["big"]}},
-    )
+def _named(limiter: Limiter, model: str) -> tuple[Grant, Refused | None]:
     grant = limiter.enter(_call())
     assert isinstance(grant, Grant)
+    return grant, limiter.named(grant, model)
+
+
+def test_a_limit_by_model_is_asked_when_the_model_is_known(clock: Any, trace: Make) -> None:
+    limiter = _limiter(clock, {"name": "m", "limit": 2, "by": ["model"], "only": {"model": ["big*"]}})
+    said = [_named(limiter, model)[1] for model in ("big-1", "big-1", "small", "big-1", "big-2", "small")]
+    assert [item is not None for item in said] == [False, False, False, True, False, False]
+
+
+def test_a_refusal_by_model_gives_back_what_the_head_was_granted(clock: Any, trace: Make) -> None:
+    limiter = _limiter(
+        clock, {"name": "k", "limit": 3, "by": ["key"], "unknown": 0}, {"name": "m", "limit": 1, "by": ["model"]}
+    )
+    for model, refused in (("a", False), ("a", True), ("a", True), ("b", False), ("c", False)):
+        grant, said = _named(limiter, model)
+        assert (said is not None) is refused
+        limiter.leave(grant, trace())
+    assert _passes(limiter, _call()) == [False]
+    assert limiter.counters.allowed == 3
+
+
+def test_tokens_of_a_model_are_settled_in_its_bucket(clock: Any, trace: Make) -> None:
+    limiter = _limiter(clock, {"name": "m", "count": "tokens", "limit": 1000, "by": ["model"], "reserve": 1})
+    grant, said = _named(limiter, "big")
+    assert said is None
     limiter.leave(grant, trace(500, 600, model="big"))
-    assert _passes(limiter, _call()) == [False]  # the caller's last model on this path stands in
-    assert _passes(limiter, _call(key="other")) == [True]
+    assert _named(limiter, "big")[1] is not None
+    assert _named(limiter, "small")[1] is None
+
+
+def test_a_limit_by_tool_counts_calls_of_it_and_refuses_who_offers_it(clock: Any, trace: Make) -> None:
+    limiter = _limiter(clock, {"name": "t", "limit": 2, "by": ["tool"], "only": {"tool": ["shell"]}})
+    passed: list[bool] = []
+    for offered, called in (("shell", "shell"), ("shell", ""), ("shell", "shell"), ("shell", "x"), ("search", "")):
+        grant = limiter.enter(_call())
+        assert isinstance(grant, Grant)
+        passed.append(limiter.named(grant, "m", (offered, "other")) is None)
+        limiter.leave(grant, trace(tags=(("tool", called),) if called else ()))
+    assert passed == [True, True, True, False, True]
+
+
+def test_a_tool_that_is_offered_at_the_same_time_cannot_pass_its_limit(clock: Any, trace: Make) -> None:
+    limiter = _limiter(clock, {"name": "t", "limit": 2, "by": ["tool"]})
+    grants = [limiter.enter(_call()) for _ in range(3)]
+    said = [limiter.named(grant, "m", ("shell",)) for grant in grants if isinstance(grant, Grant)]
+    assert [item is None for item in said] == [True, True, False]
 
 
 def test_shadow_only_counts(clock: Any) -> None:

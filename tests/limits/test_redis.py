@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from akto_proxy.cli.limiting import redis_client
 from akto_proxy.errors import ConfigError
-from akto_proxy.limits.limiter import Call, Grant, Refused
+from akto_proxy.limits.book import Call, Grant, Refused
 from akto_proxy.limits.redis import RedisLimiter
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.limits.table import in_memory

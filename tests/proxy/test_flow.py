@@ -434,6 +434,7 @@ async def test_a_comment_while_text_is_held_back(house, read_one, make_handler):
 
 async def test_gate_refuses_delays_and_is_told(house):
     class Gate:
+        has_late = False
         left: list[object] = []  # noqa: RUF012
 
         def enter(self, head):

@@ -25,13 +25,14 @@ from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.caller import Callers, Holder
 from akto_proxy.exchange.face import Headers, Refusal, RequestHead
 from akto_proxy.limits.blocks import Blocks
+from akto_proxy.limits.book import Call, Grant, Refused
 from akto_proxy.limits.headers import message, refused_headers
-from akto_proxy.limits.limiter import Call, Grant, LimitCounters, Limiter, Refused
+from akto_proxy.limits.limiter import LimitCounters, Limiter
 from akto_proxy.limits.redis import BEAT, RedisLimiter
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.limits.shared import SharedTable
 from akto_proxy.model import Trace
-from akto_proxy.proxy.core import Gate
+from akto_proxy.proxy.core import Gate, Late, Meter
 
 FOLDER = "limits"
 _FLUSH_EVERY = 0.05
@@ -80,6 +81,7 @@ class LimitGate:
         self._refuser = refuser
         self._place = place
         self.counters = GateCounters()
+        self.has_late = limiter is not None and limiter.book.has_late
         if limiter is not None:
             self.counters.limits = limiter.counters
 
@@ -111,6 +113,35 @@ class LimitGate:
         trace = replace(refusal.trace, outcome="limited") if refusal.trace else None
         return replace(refusal, headers=[*refusal.headers, *extra], trace=trace)
 
+    def named(self, token: Any, model: str, tools: Sequence[str]) -> Late | Awaitable[Late | None] | None:
+        """Model and tools are known: limits that count by them may still refuse."""
+        limiter = self._limiter
+        if limiter is None or not isinstance(token, Grant):
+            return None
+        if isinstance(limiter, Limiter):
+            return self._late(limiter.named(token, model, tools))
+        return self._named_later(limiter, token, model, tools)
+
+    async def _named_later(self, limiter: RedisLimiter, grant: Grant, model: str, tools: Sequence[str]) -> Late | None:
+        return self._late(await limiter.named(grant, model, tools))
+
+    def _late(self, found: Refused | None) -> Late | None:
+        if found is None or self._limiter is None:
+            return None
+        return found.limit.name, message(found), refused_headers(found, self._limiter.book.limits)
+
+    def meter(self, token: Any) -> Meter | None:
+        """What ends a stream whose budget is used up; None where no limit counts what passes."""
+        limiter = self._limiter
+        if limiter is None or not isinstance(token, Grant) or not any(limit.counted for limit in token.limits):
+            return None
+
+        def spent(used: tuple[int, int, int]) -> tuple[str, str] | None:
+            name = limiter.progress(token, *used)
+            return (name, f"Limit '{name}' is used up: the answer ends here.") if name else None
+
+        return spent
+
     def leave(self, token: Any, trace: Trace | None) -> None:
         """The exchange is over."""
         if isinstance(token, Grant) and self._limiter is not None:
@@ -122,6 +153,7 @@ class Gates:
 
     def __init__(self, gates: Sequence[Gate]) -> None:
         self._gates = tuple(gates)
+        self.has_late = any(gate.has_late for gate in gates)
 
     def enter(self, head: RequestHead) -> Any:
         """A refusal, or the tokens of all gates."""
@@ -151,6 +183,21 @@ class Gates:
             self.leave(tokens, None)
             raise
         return tokens
+
+    def named(self, token: Sequence[Any], model: str, tools: Sequence[str]) -> Any:
+        """What the gate says that looks at bodies; there is one of that kind."""
+        for gate, each in zip(self._gates, token, strict=False):
+            if gate.has_late:
+                return gate.named(each, model, tools)
+        return None
+
+    def meter(self, token: Sequence[Any]) -> Meter | None:
+        """The meters of all gates as one; None where none has any."""
+        found = [gate.meter(each) for gate, each in zip(self._gates, token, strict=False)]
+        meters = [meter for meter in found if meter is not None]
+        if len(meters) < 2:
+            return meters[0] if meters else None
+        return lambda used: next((ended for meter in meters if (ended := meter(used)) is not None), None)
 
     def leave(self, token: Sequence[Any], trace: Trace | None) -> None:
         """Give every gate its token back."""

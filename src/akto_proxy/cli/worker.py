@@ -226,6 +226,14 @@ class SpoolGate:
         message = "The proxy cannot keep a trace of this call (its spool is full), so it does not pass it on."
         return self._guardrails.refuse("spool_full", 503, message, head)
 
+    has_late = False
+
+    def named(self, token: bool, model: str, tools: Sequence[str]) -> None:
+        """No body is too much."""
+
+    def meter(self, token: bool) -> None:
+        """Nothing ends a stream."""
+
     def leave(self, token: bool, trace: Trace | None) -> None:
         """Nothing is held."""
 

@@ -18,10 +18,22 @@ from akto_proxy.exchange.outside import Answers, Gathering
 from akto_proxy.exchange.record import Kept, masked
 from akto_proxy.exchange.restore import RESTORE, TOKEN_RULE, restored, split
 from akto_proxy.exchange.shared import Shared
-from akto_proxy.exchange.stream import AnswerStream
+from akto_proxy.exchange.stream import MOST_TOOLS, AnswerStream
 from akto_proxy.guard.replace import Vault
 from akto_proxy.guard.stream import StreamGuard
-from akto_proxy.model import Action, Caller, Decision, Direction, Finding, Role, Segment, Timing, Trace, Usage
+from akto_proxy.model import (
+    Action,
+    Caller,
+    Decision,
+    Direction,
+    Finding,
+    Role,
+    Segment,
+    Severity,
+    Timing,
+    Trace,
+    Usage,
+)
 from akto_proxy.policy.checks import Tally
 from akto_proxy.policy.clause import ExternalCheck
 from akto_proxy.policy.compile import CLEAN, Edit, Judgement, Plan
@@ -77,8 +89,10 @@ class GuardedExchange:
         self._system: list[Segment] = []
         self._request = Kept()
         self._response = Kept()
-        self._model = ""
+        self.model = ""
         self._usage = Usage()
+        self._tools: list[str] = []
+        self.offered: Sequence[str] = ()
         self._streamed = False
         self._status = 0
         self._answer_headers: Headers = []
@@ -119,8 +133,10 @@ class GuardedExchange:
             data,
             max_size=self._shared.options.request_limit,
         )
-        self._model = read.model
+        self.model = read.model
         self._streamed = read.stream
+        if b'"tools"' in data or read.encoded:
+            self.offered = read.tools[:MOST_TOOLS]
         if (refusal := self._unpermitted(data)) is not None:
             return refusal
         plan = self._the_plan()
@@ -190,7 +206,7 @@ class GuardedExchange:
             method=self._method,
             path=self._target.path,
             route=self._route.name,
-            model=self._model,
+            model=self.model,
             caller=self._caller,
         )
 
@@ -250,6 +266,10 @@ class GuardedExchange:
         )
         if read.usage is not None:
             self._usage = read.usage
+        elif self._status < 400:
+            self._usage = Usage(self._request.size // 4, sum(len(s.text) for s in read.segments) // 4, estimated=True)
+        if self._answer_encoding or b"tool_" in data or b"function_call" in data:
+            self._tools = [name[:64] for name in read.tools[:MOST_TOOLS]]
         segments = read.segments
         if read.unreadable:
             unread = self._unreadable_answer(data, read.unreadable)
@@ -346,6 +366,36 @@ class GuardedExchange:
         assert self._reader is not None
         self._ending = reply.block_tail(self._reader, f"{message} (trace {self.id})")
         return self._ending
+
+    def used(self) -> tuple[int, int, int]:
+        """Prompt tokens, answer tokens and bytes of a stream so far."""
+        usage = self._stream_usage()
+        return usage.prompt, usage.completion, self._request.size + self._response.size
+
+    def _stream_usage(self, *, over: bool = False) -> Usage:
+        """As upstream said, once the stream is over; before, what passed counts too."""
+        stream = self._stream
+        told = stream.usage if stream is not None else None
+        if stream is None or (over and told is not None):
+            return told or self._usage
+        prompt = told.prompt if told is not None else self._request.size // 4
+        return Usage(prompt, max(told.completion if told is not None else 0, stream.counted()), estimated=True)
+
+    def limited(self, limit: str, message: str, headers: Headers) -> Refusal:
+        """A limit that counts by model refuses the call."""
+        self._outcome = "limited"
+        made = self._refusal(429, message, "limited", "rate_limit_exceeded")
+        return Refusal(made.status, [*made.headers, *headers], made.body, made.reason)
+
+    def stop(self, limit: str, message: str) -> bytes:
+        """A budget ended in mid-stream: a notice and the route's own ending."""
+        assert self._reader is not None
+        self.cut = True
+        self._outcome = "limited"
+        said = "its budget ended in mid-stream"
+        made = Decision("limits", limit, "limit", "", Severity.LOW, Action.BLOCK, Direction.RESPONSE, reason=said)
+        self._decisions.append(made)
+        return reply.budget_tail(self._reader, f"{message} (trace {self.id})")
 
     def fail(self, error: UpstreamError) -> Refusal:
         """Upstream failed before its head: the refusal for the caller in the route's form."""
@@ -444,7 +494,7 @@ class GuardedExchange:
             decisions = [*decisions, *stream.decisions]
             size = self._response.size
             self._response = shared.recorder.streamed(self._answer_headers, stream, size)
-            self._usage = stream.usage or self._usage
+            self._usage = self._stream_usage(over=not (self.cut or client_gone))
         elif not self._response.headers:
             self._response.headers = self._answer_headers
         verdict = max((decision.action for decision in decisions), default=Action.ALLOW)
@@ -462,7 +512,7 @@ class GuardedExchange:
             upstream_status=self._status,
             project=shared.options.project,
             proxy=shared.options.proxy,
-            model=self._model[:256],
+            model=self.model[:256],
             streamed=self._streamed,
             sensitivity=self._sensitivity,
             policy_version=self._guard.policies.version,
@@ -472,6 +522,7 @@ class GuardedExchange:
             request=shared.recorder.message(self._request),
             response=shared.recorder.message(self._response),
             decisions=tuple(merged(decisions)),
+            tags=tuple(("tool", name) for name in (stream.tools if stream is not None else self._tools)),
         )
 
     # ---- small parts

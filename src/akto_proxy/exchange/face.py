@@ -93,6 +93,16 @@ class Exchange(Protocol):
     cut: bool
     """True once the stream was ended by a block: send what was returned, close the answer, cancel upstream."""
 
+    model: str
+    """The model that the request's body names, "" before it was read."""
+
+    offered: Sequence[str]
+    """Names of the tools that the request's body offers or called before."""
+
+    def limited(self, limit: str, message: str, headers: Headers) -> Refusal:
+        """A limit refuses the call after its body was read: the refusal in the route's own form."""
+        ...
+
     def request(self, body: bytes) -> Forward | Refusal | Ask:
         """The whole request body (as on the wire, still content-encoded) to what goes upstream."""
         ...
@@ -115,6 +125,14 @@ class Exchange(Protocol):
 
     def told(self, answers: Sequence[tuple[int, Finding]]) -> Forward | Refusal | tuple[Headers, bytes] | bytes:
         """What the checkers of an Ask found (each with the number of its segment) to what the asking call returns."""
+        ...
+
+    def used(self) -> tuple[int, int, int]:
+        """Prompt tokens, answer tokens and bytes (both ways) of a stream so far."""
+        ...
+
+    def stop(self, limit: str, message: str) -> bytes:
+        """A budget ended in mid-stream: the last bytes for the caller, a notice and the route's own ending."""
         ...
 
     def fail(self, error: UpstreamError) -> Refusal:

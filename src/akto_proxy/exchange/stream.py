@@ -25,6 +25,9 @@ OVERLAP = 256
 """Characters of the window before that are read again, so that a sentence cut in two is still seen whole."""
 LOOSE = 256
 """Strings outside lanes kept for the trace of a stream that has no lane at all."""
+MOST_TOOLS = 16
+"""Names of called tools kept of one answer."""
+_TOOL_NAMES = ("function.name", "content_block.name", "item.name")
 
 
 class Judge(Protocol):
@@ -112,6 +115,7 @@ class AnswerStream:
         self._lanes: dict[str, _Lane] = {}
         self.decisions: list[Decision] = []
         self.loose: list[str] = []
+        self.tools: list[str] = []
         self.usage: Usage | None = None
         self.events = 0
         self.truncated = False
@@ -129,6 +133,10 @@ class AnswerStream:
     def texts(self) -> dict[str, str]:
         """Lane name to the text the trace keeps (masked), up to `keep` characters each."""
         return {name: "".join(lane.kept) for name, lane in self._lanes.items()}
+
+    def counted(self) -> int:
+        """Tokens of the answer by what passed: the events, or a token for each four characters, whichever is more."""
+        return max(self.events if self._lanes else 0, sum(lane.kept_size for lane in self._lanes.values()) // 4)
 
     def _take(self, events: list[Event]) -> bytes:
         out: list[bytes] = []
@@ -181,7 +189,7 @@ class AnswerStream:
         segments = [Segment(slot.text, slot.place, slot.role, Direction.RESPONSE) for _, slot in loose]
         for (index, slot), findings in zip(loose, self._judge.scan(segments), strict=True):
             if not findings:
-                self._clean(slot.text)
+                self._clean(slot)
                 continue
             judgement = self._judge.decide(slot.role, slot.place, slot.text, findings)
             self.decisions.extend(judgement.decisions)
@@ -194,8 +202,11 @@ class AnswerStream:
                 waiting.changes[index] = self._edited(slot.text, edits)
         return None
 
-    def _clean(self, text: str) -> None:
+    def _clean(self, slot: Slot) -> None:
+        text = slot.text
         self._reader.trust(text)
+        if slot.place.endswith(_TOOL_NAMES) and len(self.tools) < MOST_TOOLS:
+            self.tools.append(text[:64])
         if not self._lanes and len(self.loose) < LOOSE:
             self.loose.append(text[: self._keep])
 

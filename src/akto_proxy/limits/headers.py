@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from akto_proxy.limits.limiter import Refused
+from akto_proxy.limits.book import Refused
 from akto_proxy.limits.schema import Limit
 
 _UNIT = {"requests": "requests", "bytes": "content-bytes", "concurrent": "concurrent-requests"}

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from akto_proxy.limits.limiter import Book, Call, Grant, LimitCounters, Limiter, Refused
+from akto_proxy.limits.book import Book, Call, Grant, Refused, Request
+from akto_proxy.limits.limiter import LimitCounters, Limiter
 from akto_proxy.limits.line import Pipeline
 from akto_proxy.limits.schema import Limit
 from akto_proxy.limits.script import Line, Reply, arguments, parse
@@ -134,6 +135,31 @@ class RedisLimiter:
         self.trouble = ""
         return self._local.granted(call, request, answer)
 
+    async def named(self, grant: Grant, model: str, tools: Sequence[str] = ()) -> Refused | None:
+        """The body came: take what limits that name its model or tools ask for, or refuse the call after all."""
+        request = self.book.late(grant.call, model, tools)
+        if not request.asks:
+            return None
+        if grant.shared is None:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._decide(_in_micros(request.limits, request.asks))
+                return self._local.joined(grant, request, answer)
+            except Exception as error:  # noqa: BLE001  Redis went away between head and body: as if it were back late
+                self._away(error)
+                return next((Refused(limit, 1) for limit in request.limits if _closed(limit)), None)
+        found = self._local.named(grant, model, tools)
+        if found is None:
+            self._share_out(grant.shared, request)
+        return found
+
+    def _share_out(self, shared: Grant, request: Request) -> None:
+        """What this machine let pass alone, to be charged in Redis when it is back."""
+        asks = [replace(ask, hold=0) for ask in request.asks]
+        shared.add(replace(request, asks=asks), Answer(-1, 0, [0] * len(asks), []))
+        for ask in asks:
+            self._owe(ask.key, 0, micro(ask.charge))
+
     def _away(self, error: Exception) -> None:
         self._rest_until = self._clock() + REST
         self.trouble = type(error).__name__
@@ -227,17 +253,15 @@ class RedisLimiter:
     def _alone(self, call: Call) -> Grant | Refused:
         self.counters.away += 1
         for limit in self.book.limits:
-            if limit.away == "closed" and limit.mode == "enforce":
+            if _closed(limit):
                 self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1
                 return Refused(limit, 1)
         grant = self._local.enter(call)
         if not isinstance(grant, Grant):
             return grant
         request = self.book.request(call)
-        asks = [replace(ask, hold=0) for ask in request.asks]
-        grant.shared = Grant(call, request.model, request.tool, request.limits, asks, [0] * len(asks))
-        for ask in asks:
-            self._owe(ask.key, 0, micro(ask.charge))
+        grant.shared = Grant(call, "", (), [], [], ())
+        self._share_out(grant.shared, request)
         return grant
 
     def _owe(self, key: int, release: int, charge: int) -> None:
@@ -274,6 +298,7 @@ class RedisLimiter:
         if grant.settled:
             return
         if grant.shared is not None:
+            grant.shared.undone = grant.undone
             self._local.leave(grant, trace)
             for item in self.book.settle(grant.shared, trace):
                 self._owe(item.key, 0, micro(item.charge))
@@ -325,6 +350,10 @@ class RedisLimiter:
         """Settle what can be settled, and end."""
         await self.flush()
         await self._pipe.close()
+
+
+def _closed(limit: Limit) -> bool:
+    return limit.away == "closed" and limit.mode == "enforce"
 
 
 def _answer(asks: Sequence[Ask], reply: Reply) -> Answer:

@@ -92,6 +92,11 @@ class Limit(BaseModel):
         return self.count == "requests"
 
     @property
+    def counted(self) -> bool:
+        """Whether it counts what passes, so that it can end a call under way."""
+        return not self.early and self.count != "concurrent" and self.mode == "enforce"
+
+    @property
     def capacity(self) -> int:
         """The nanoseconds (or calls, for `concurrent`) that a full bucket holds."""
         if self.count == "concurrent":

@@ -46,7 +46,7 @@ for i = 2, #KEYS do
   if born ~= epoch and left > 0 then tat = math.max(tat, now + left) new = true end
   if serial > done then
     mine = math.max(0, mine - release)
-    if debt > 0 then tat = math.max(tat, now) + debt end
+    if debt ~= 0 then tat = math.max(tat, now) + debt end
     done, new = serial, true
   end
   if exact >= 0 then mine, new = exact, true end

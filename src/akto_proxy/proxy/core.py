@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from akto_proxy.errors import StorageError
-from akto_proxy.exchange.face import Ask, Handler, Refusal, RequestHead
+from akto_proxy.exchange.face import Ask, Handler, Headers, Refusal, RequestHead
 from akto_proxy.model import Finding, Trace
 from akto_proxy.proxy.counters import Counters, count
 from akto_proxy.proxy.options import ProxyOptions
@@ -22,11 +22,30 @@ Token = Any
 """Whatever a gate hands out at the door and wants back."""
 
 
+Meter = Callable[[tuple[int, int, int]], tuple[str, str] | None]
+"""Told prompt tokens, answer tokens and bytes so far: the limit that has ended and a sentence for the caller."""
+
+
+Late = tuple[str, str, Headers]
+"""A refusal in parts: the limit's name, a sentence for the caller, header fields. The exchange gives it its form."""
+
+
 class Gate(Protocol):
-    """Limits: asked when a head came, told when its exchange is over."""
+    """Limits: asked when a head came, again when the body came, told when the exchange is over."""
+
+    has_late: bool
+    """Whether `named` has anything to say."""
+
+    def named(self, token: Token, model: str, tools: Sequence[str]) -> Late | Awaitable[Late | None] | None:
+        """The body came, names this model and offers these tools: None to go on."""
+        ...
 
     def enter(self, head: RequestHead) -> Refusal | Token | Awaitable[Refusal | Token]:
         """Refuse, or give a token (not None, and not awaitable itself); it may do so later."""
+        ...
+
+    def meter(self, token: Token) -> Meter | None:
+        """Asked once when an answer begins to stream: what to ask after each piece, None if nothing may end it."""
         ...
 
     def leave(self, token: Token, trace: Trace | None) -> None:

@@ -22,7 +22,7 @@ from akto_proxy.exchange.face import AnswerMode, Ask, Exchange, Forward, Headers
 from akto_proxy.proxy import heads
 from akto_proxy.proxy.answer import AnswerWriter
 from akto_proxy.proxy.books import Books
-from akto_proxy.proxy.core import Core
+from akto_proxy.proxy.core import Core, Late, Meter
 from akto_proxy.proxy.counters import count
 from akto_proxy.proxy.reader import Head
 from akto_proxy.proxy.upstream import UpstreamConnection
@@ -70,6 +70,7 @@ class Flow:
         "_keepalive",
         "_last_in",
         "_last_out",
+        "_meter",
         "_mode",
         "_over",
         "_parts",
@@ -96,6 +97,7 @@ class Flow:
         self._size = 0
         self._over = self._read = self._retried = self._held = False
         self._keepalive = b""
+        self._meter: Meter | None = None
         self._last_in = self._last_out = core.loop.time()
         self._books = Books(core, monotonic())
 
@@ -136,7 +138,7 @@ class Flow:
         """Do what the exchange decided, now or once checkers outside have answered."""
         if isinstance(result, Forward):
             self._forward = result
-            self._send()
+            self._ready()
         elif isinstance(result, Refusal):
             self._refuse(result)
         elif isinstance(result, Ask):
@@ -164,6 +166,33 @@ class Flow:
             self.up_flush()
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
             self._fault(error)
+
+    def _ready(self) -> None:
+        """The request may go, unless a limit that looks at bodies says no."""
+        gate, exchange = self._core.gate, self._exchange
+        if gate is None or not gate.has_late or exchange is None or self._books.token is None:
+            self._send()
+        else:
+            self._ask_again(gate.named(self._books.token, exchange.model, exchange.offered))
+
+    def _ask_again(self, said: Late | Awaitable[Late | None] | None) -> None:
+        """Model and tools are known now: some limits count by them."""
+        if inspect.isawaitable(said):
+            self._task = self._core.loop.create_task(self._wait_again(said))
+        elif said is None:
+            self._send()
+        elif self._exchange is not None:
+            self._refuse(self._exchange.limited(*said))
+
+    async def _wait_again(self, waiting: Awaitable[Late | None]) -> None:
+        try:
+            said = await waiting
+        except Exception as error:  # noqa: BLE001  a gate that breaks must not open the door
+            self._fault(error)
+            return
+        self._task = None
+        if not self._over:
+            self._ask_again(said)
 
     def client_gone(self) -> None:
         """The client left: so does its request."""
@@ -329,6 +358,8 @@ class Flow:
         if answer.mode is AnswerMode.STREAM:
             self._keepalive = getattr(exchange, "keepalive", b"")
             self._core.counters.streams += 1
+            gate, token = self._core.gate, self._books.token
+            self._meter = gate.meter(token) if gate is not None and token is not None else None
         self._answer.keep = self._answer.keep and not self._core.draining
         self._answer.begin(answer, length)
         if self._client.paused:
@@ -352,6 +383,11 @@ class Flow:
             self._answer.emit(self._keepalive)
         if exchange.cut:
             self._cut()
+        elif self._meter is not None:
+            ended = self._meter(exchange.used())
+            if ended is not None:
+                self._answer.emit(exchange.stop(*ended))
+                self._cut()
 
     def _cut(self) -> None:
         """A block ended the stream: close the answer properly and let the model server stop working."""

@@ -19,7 +19,7 @@ from akto_proxy.wire.framing import Lines
 from akto_proxy.wire.kinds import answer_kind
 from akto_proxy.wire.stream import StreamReader
 
-__all__ = ["answer_kind", "block_tail", "error_body", "error_tail", "keepalive", "shape"]
+__all__ = ["answer_kind", "block_tail", "budget_tail", "error_body", "error_tail", "keepalive", "shape"]
 
 JSON: Final = b"application/json"
 # A 400 with this wording makes a recorded client send the same body a second time.
@@ -130,6 +130,18 @@ def block_tail(reader: StreamReader, message: str, event: Event | None = None) -
     tree = event.tree if event is not None and type(event.tree) is dict else reader.template
     last: dict[str, Any] = tree if type(tree) is dict else {}
     return _NOTICES[kind](reader, last, text)
+
+
+def budget_tail(reader: StreamReader, message: str) -> bytes:
+    """The last bytes of a stream whose budget ended: like a block's, but told as a length that was reached."""
+    tail = block_tail(reader, message)
+    word = _ENDED.get(shape(reader), "length")
+    for reason in (b'"content_filter"', b'"refusal"'):  # bare quotes: never inside the message, which is escaped
+        tail = tail.replace(reason, b'"%s"' % word.encode())
+    return tail
+
+
+_ENDED: Final = {"responses": "max_output_tokens", "anthropic": "max_tokens", "sglang": "rate_limit_exceeded"}
 
 
 def error_tail(reader: StreamReader, message: str, code: str = "upstream_error", event: Event | None = None) -> bytes:

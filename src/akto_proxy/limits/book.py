@@ -1,0 +1,235 @@
+"""Which buckets a call falls in, what it asks of each, and what is settled when it is over. Knows no backend.
+
+What a call is (who, where) is turned into buckets once and remembered, so that a decision is a lookup and a few
+integers. The model of a call and the tools it offers are known only when its body has come: limits that name them are
+asked then, and a refusal undoes what the head was granted. A tool is held for each call that offers it, and charged
+for the calls whose answer calls it.
+
+Callers choose their own key, user and session, so they could choose a new one for each call. A caller that no call of
+which has succeeded yet is a stranger: beside its own buckets it uses one that all strangers of its address share
+(`unknown` times the limit), of which there are 64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from akto_proxy.limits.schema import CLAIMED, Limit
+from akto_proxy.limits.table import Answer, Ask, Settle
+from akto_proxy.model import Caller, Trace
+
+STRIPES = 64
+MOST_TOOLS = 16
+"""Offered tools of one call that are looked at."""
+
+_CACHE = 8192
+_LATE = frozenset(("model", "tool"))
+_Numbered = tuple[tuple[int, Limit], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is known of a call from its head. `size` is its body's length, 0 when not said."""
+
+    caller: Caller
+    endpoint: str = ""
+    path: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A limit said no: which, and how many seconds until it may say yes."""
+
+    limit: Limit
+    retry_after: int
+
+
+@dataclass(slots=True)
+class Grant:
+    """What a call was given, to be settled once."""
+
+    call: Call
+    model: str
+    limits: tuple[Limit, ...]
+    asks: list[Ask]
+    rows: list[int]
+    tools: tuple[str, ...]
+    strangers: tuple[int, ...] = ()
+    over: tuple[str, ...] = ()
+    grown: dict[int, int] = field(default_factory=dict)
+    settled: bool = False
+    undone: bool = False
+    """Refused when its body had come: what was charged before is given back."""
+
+    shared: Grant | None = None
+    """What the call would have been given by many machines' limits, while this machine decides alone."""
+
+    def add(self, request: Request, answer: Answer) -> None:
+        """More buckets of the same call, once its body has come."""
+        self.model = request.model
+        self.limits += request.limits
+        self.asks = [*self.asks, *request.asks]
+        self.rows = [*self.rows, *answer.rows]
+        self.tools += request.tools
+        self.strangers += request.strangers
+
+    def growth(self, prompt: int, completion: int, size: int) -> Iterator[tuple[int, Limit, Ask, int]]:
+        """For each bucket that counts use: its number, limit, ask, and how much more than it holds was used by now."""
+        for number, (limit, ask, row) in enumerate(zip(self.limits, self.asks, self.rows, strict=True)):
+            if row >= 0 and not limit.early and limit.count != "concurrent":
+                used = int(limit.charge(limit.spent(self.model, prompt, completion, size)) / ask.weight)
+                yield number, limit, ask, used - ask.hold - self.grown.get(number, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """A limit for one combination of values."""
+
+    number: int
+    limit: Limit
+    key: int
+    stranger: int
+    fixed: Ask | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The asks of a call, ready for any backend."""
+
+    limits: tuple[Limit, ...]
+    asks: list[Ask]
+    model: str
+    tools: tuple[str, ...]
+    """For each ask the offered tool it is about, "" for none."""
+
+    strangers: tuple[int, ...]
+
+
+class Book:
+    """Turns calls into asks and traces into settlements. Knows no backend.
+
+    Args:
+        limits: what the operator chose.
+        secret: keys the bucket names, so that nobody can aim at somebody else's bucket.
+        known: whether a caller's bucket was ever marked as known.
+    """
+
+    def __init__(self, limits: Sequence[Limit], secret: bytes, known: Callable[[int], bool]) -> None:
+        self.limits = tuple(limits)
+        self._secret = secret[:64]
+        self._known = known
+        self._buckets: dict[tuple[object, ...], tuple[_Bucket, ...]] = {}
+        numbered = tuple(enumerate(limits))
+        fields = {number: {*limit.by, *limit.only} for number, limit in numbered}
+        self._early = tuple(item for item in numbered if not _LATE & fields[item[0]])
+        self._by_tool = tuple(item for item in numbered if "tool" in fields[item[0]])
+        self._by_model = tuple(item for item in numbered if _LATE & fields[item[0]] == {"model"})
+        self.has_late = bool(self._by_tool or self._by_model)
+        """Whether a limit must be asked again when the body of a call has come."""
+
+    def request(self, call: Call) -> Request:
+        """What a call asks for when its head has come."""
+        return self._request(call, "", ((bucket, "") for bucket in self._buckets_of(call, self._early, "", "")))
+
+    def late(self, call: Call, model: str, tools: Sequence[str]) -> Request:
+        """What it asks for beside that when its body has come."""
+        found = [(bucket, "") for bucket in self._buckets_of(call, self._by_model, model, "")]
+        if self._by_tool:
+            for tool in tools[:MOST_TOOLS]:
+                found += ((bucket, tool) for bucket in self._buckets_of(call, self._by_tool, model, tool))
+        return self._request(call, model, found)
+
+    def _request(self, call: Call, model: str, found: Iterable[tuple[_Bucket, str]]) -> Request:
+        limits: list[Limit] = []
+        asks: list[Ask] = []
+        tools: list[str] = []
+        strangers: tuple[int, ...] = ()
+        for bucket, tool in found:
+            ask = bucket.fixed or self._ask(bucket, call.size)
+            limits.append(bucket.limit)
+            asks.append(ask)
+            tools.append(tool)
+            if bucket.stranger and not self._known(bucket.key):
+                strangers += (bucket.key,)
+                limits.append(bucket.limit)
+                asks.append(_shared(ask, bucket))
+                tools.append(tool)
+        return Request(tuple(limits), asks, model, tuple(tools), strangers)
+
+    def _buckets_of(self, call: Call, of: _Numbered, model: str, tool: str) -> tuple[_Bucket, ...]:
+        name = (call.caller, call.endpoint, len(of), model, tool)
+        found = self._buckets.get(name)
+        if found is None:
+            if len(self._buckets) >= _CACHE:  # callers choose their names: remember a bounded number
+                self._buckets.clear()
+            caller = call.caller
+            values = {
+                "key": caller.key,
+                "user": caller.user,
+                "team": caller.team,
+                "agent": caller.agent,
+                "ip": caller.ip,
+                "session": caller.session,
+                "endpoint": call.endpoint,
+                "model": model,
+                "tool": tool,
+            }
+            found = tuple(self._bucket(number, limit, values) for number, limit in of if limit.applies(values))
+            self._buckets[name] = found
+        return found
+
+    def settle(self, grant: Grant, trace: Trace | None) -> list[Settle]:
+        """What a finished call gives back and really used."""
+        called = {value for name, value in trace.tags if name == "tool"} if trace is not None else frozenset()
+        items: list[Settle] = []
+        for number, (limit, ask, row, tool) in enumerate(
+            zip(grant.limits, grant.asks, grant.rows, grant.tools, strict=True)
+        ):
+            held = ask.hold + grant.grown.get(number, 0)
+            if grant.undone:
+                charge = -ask.charge
+            elif limit.early and not tool:
+                charge = 0
+            else:
+                charge = int(limit.charge(limit.used(trace)) / ask.weight) if not tool or tool in called else 0
+            if row >= 0 and (held or charge):
+                items.append(Settle(row if held else -1, held, charge, ask.key, ask.overflow))
+        return items
+
+    def _bucket(self, number: int, limit: Limit, values: Mapping[str, str]) -> _Bucket:
+        parts = [limit.name, limit.count, *(f"{name}={values[name]}" for name in limit.by)]
+        key = self._hash(*parts)
+        stripe = 0
+        if CLAIMED & set(limit.by) and limit.unknown:
+            stripe = self._hash(limit.name, "strangers", str(self._hash(values["ip"]) % STRIPES))
+        fixed = None
+        if limit.early and values["tool"]:
+            fixed = Ask(key, number, limit.capacity, 0, limit.charge(1), limit.mode == "enforce")
+        elif limit.early or limit.count == "concurrent":
+            hold = int(limit.count == "concurrent")
+            fixed = Ask(key, number, limit.capacity, limit.charge(1), hold, limit.mode == "enforce")
+        return _Bucket(number, limit, key, stripe, fixed)
+
+    def _ask(self, bucket: _Bucket, size: int) -> Ask:
+        limit = bucket.limit
+        hold = limit.charge(limit.estimate(size))
+        return Ask(bucket.key, bucket.number, limit.capacity, 0, min(hold, limit.capacity), limit.mode == "enforce")
+
+    def _hash(self, *parts: str) -> int:
+        digest = hashlib.blake2b(digest_size=8, key=self._secret)
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(4, "big") + data)
+        return int.from_bytes(digest.digest(), "big") >> 1 or 1
+
+
+def _shared(ask: Ask, bucket: _Bucket) -> Ask:
+    """The same ask of the bucket that strangers share: it drains `unknown` times as fast, so a call weighs less."""
+    weight = max(1.0, bucket.limit.unknown)
+    if bucket.limit.count == "concurrent":
+        return Ask(bucket.stranger, bucket.number, int(ask.capacity * weight), 0, ask.hold, ask.enforce)
+    charge, hold = int(ask.charge / weight), int(ask.hold / weight)
+    return Ask(bucket.stranger, bucket.number, ask.capacity, charge, hold, ask.enforce, weight)
