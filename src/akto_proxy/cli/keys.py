@@ -24,7 +24,8 @@ from akto_proxy.config.settings import Settings, load
 from akto_proxy.errors import ConfigError
 from akto_proxy.exchange.face import Headers, Refusal, RequestHead
 from akto_proxy.limits.keys import KeyRing, exchanged
-from akto_proxy.model import Caller, Trace
+from akto_proxy.model import Caller
+from akto_proxy.proxy.core import Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-class KeyGate:
+class KeyGate(Door):
     """Lets only holders of a key in."""
 
     def __init__(self, keys: Managed, refuser: Refuser) -> None:
@@ -115,9 +116,6 @@ class KeyGate:
         refusal = self._refuser.refuse(denied.reason, denied.status, denied.message, head)
         extra = [(b"www-authenticate", b"Bearer")] if denied.status == 401 else []
         return replace(refusal, headers=[*refusal.headers, *extra])
-
-    def leave(self, token: bool, trace: Trace | None) -> None:
-        """Nothing is held."""
 
 
 @app.command()

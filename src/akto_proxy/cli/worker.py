@@ -33,8 +33,7 @@ from akto_proxy.exchange.handler import Guardrails
 from akto_proxy.exchange.record import Recorder
 from akto_proxy.exchange.shared import Label, Options, Shared
 from akto_proxy.guard.replace import Replacer
-from akto_proxy.model import Trace
-from akto_proxy.proxy.core import Asker
+from akto_proxy.proxy.core import Asker, Door
 from akto_proxy.proxy.external import ExternalChecks
 from akto_proxy.proxy.metrics import FOLDER, AdminPages, Board, Meter, Values, of_worker
 from akto_proxy.proxy.options import Limits, ProxyOptions, Timeouts, Tls, parse_upstream
@@ -212,7 +211,7 @@ def spool_root(settings: Settings) -> Path:
     return settings.data_path / "spool"
 
 
-class SpoolGate:
+class SpoolGate(Door):
     """Lets no exchange begin that could not be recorded: with `SPOOL_FULL=block` a full spool closes the proxy."""
 
     def __init__(self, spool: Spool, guardrails: Guardrails) -> None:
@@ -225,17 +224,6 @@ class SpoolGate:
             return True
         message = "The proxy cannot keep a trace of this call (its spool is full), so it does not pass it on."
         return self._guardrails.refuse("spool_full", 503, message, head)
-
-    has_late = False
-
-    def named(self, token: bool, model: str, tools: Sequence[str]) -> None:
-        """No body is too much."""
-
-    def meter(self, token: bool) -> None:
-        """Nothing ends a stream."""
-
-    def leave(self, token: bool, trace: Trace | None) -> None:
-        """Nothing is held."""
 
 
 def _seal(settings: Settings) -> Callable[[bytes], str] | None:

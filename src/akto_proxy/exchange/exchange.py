@@ -160,7 +160,7 @@ class GuardedExchange:
 
     def _unpermitted(self, body: bytes) -> Refusal | None:
         permit = self._shared.permit
-        why = permit(self._caller, self._model, bool(body)) if permit is not None else ""
+        why = permit(self._caller, self.model, bool(body)) if permit is not None else ""
         return self._refuse(403, why, "key_scope") if why else None
 
     def _request_found(

@@ -57,6 +57,21 @@ Asker = Callable[[Ask], Awaitable[Sequence[tuple[int, Finding]]]]
 """Asks checkers outside; must end in bounded time. What it raises counts as checks that failed."""
 
 
+class Door:
+    """What a gate that looks at heads only does with the rest: nothing."""
+
+    has_late = False
+
+    def named(self, token: Token, model: str, tools: Sequence[str]) -> None:
+        """No body is too much."""
+
+    def meter(self, token: Token) -> None:
+        """Nothing ends a stream."""
+
+    def leave(self, token: Token, trace: Trace | None) -> None:
+        """Nothing is held."""
+
+
 @dataclass(slots=True)
 class Core:
     """One worker's shared parts. `draining` is set once; every answer after that closes its connection."""
