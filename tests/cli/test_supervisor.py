@@ -56,7 +56,9 @@ def test_parts_are_kept_running_told_to_reload_and_stopped(tmp_path: Path):
     watched = tmp_path / "policy.yaml"
     watched.write_text("a")
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    supervisor = Supervisor([part(tmp_path, "keep", stays=True), part(tmp_path, "fail", stays=False)], watched)
+    supervisor = Supervisor(
+        [part(tmp_path, "keep", stays=True), part(tmp_path, "fail", stays=False)], (watched, tmp_path / "absent")
+    )
     try:
         supervisor.start()
         (first,) = until(supervisor, tmp_path, "keep")

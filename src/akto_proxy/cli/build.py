@@ -12,6 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
+from akto_proxy.cli import pulled
 from akto_proxy.cli.detectors import detectors as made
 from akto_proxy.config import assets
 from akto_proxy.config.compile import DEADLINE, compile_killable
@@ -41,17 +44,39 @@ def shipped_rules() -> list[Rule]:
 
 
 def policies(settings: Settings) -> list[Policy]:
-    """The operator's policies: the policy file (or the default policy) and the packs that are switched on.
+    """The policies in force here: the pulled ones, else the policy file, else the default; and the packs beside them.
 
     Raises:
         ConfigError: a file or pack is not there. PolicyError: it cannot be used.
     """
-    own = (
-        parse_policies(_read(settings.policy_file), settings.policy_file)
-        if settings.policy_file
-        else pack(DEFAULT_PACK)
-    )
+    kept = pulled.read(settings)
+    if kept is not None:
+        return with_packs(settings, parse_policies(kept.text, str(pulled.path(settings))))
+    if not settings.policy_file:
+        return with_packs(settings, pack(DEFAULT_PACK))
+    own = parse_policies(_read(settings.policy_file), settings.policy_file)
     return [*own, *(policy for name in settings.packs for policy in pack(name))]
+
+
+def with_packs(settings: Settings, own: Sequence[Policy]) -> list[Policy]:
+    """These policies and those of the packs that are switched on, but for packs' policies that `own` has by name.
+
+    So a pack that was adopted into a pulled text, and perhaps changed there, is not in force twice.
+    """
+    names = {policy.name for policy in own}
+    packs = (policy for name in dict.fromkeys(settings.packs) for policy in pack(name))
+    return [*own, *(policy for policy in packs if policy.name not in names)]
+
+
+def text(settings: Settings) -> str:
+    """What `policies` gives as one policy file: the operator's own text where nothing was joined to it."""
+    kept = pulled.read(settings)
+    if not settings.packs:
+        if kept is not None:
+            return kept.text
+        return _read(settings.policy_file) if settings.policy_file else pack_text(DEFAULT_PACK)
+    joined = [policy.model_dump(mode="json", exclude_defaults=True) for policy in policies(settings)]
+    return yaml.safe_dump({"version": 1, "policies": joined}, sort_keys=False, allow_unicode=True)
 
 
 def pack(name: str) -> list[Policy]:
@@ -98,15 +123,8 @@ def engine(
     Raises:
         PolicyError: a custom rule takes too long or too much to compile; the message names it.
     """
-    path = cache / f"{fingerprint(rules)}.vectorscan" if cache else None
-    kept = _bytes(path) if path else None
-    if kept is None and custom:
-        with _alone(cache):
-            kept = (_bytes(path) if path else None) or compile_killable(
-                compile_database, rules, custom, deadline=deadline
-            )
-            if path is not None:
-                _keep(path, kept)
+    path = _place(rules, cache)
+    kept = database(rules, cache, custom, deadline=deadline) if custom else _bytes(path)
     built = Engine(rules, database=kept, allow=allow)
     if path is not None and (fresh := built.dump()) != kept:  # none was kept, or one that did not fit this machine
         _keep(path, fresh)
@@ -119,13 +137,27 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
     Raises:
         ConfigError, PolicyError: a policy or rule cannot be used; the message names it.
     """
-    rules = shipped_rules()
-    compiled = PolicySet(policies(settings) if chosen is None else chosen, {rule.id: rule for rule in rules})
-    everything = [*rules, TOKEN_RULE, *compiled.custom_rules]
-    cache = settings.data_path / "cache"
-    built = engine(everything, cache, allow=allowed(settings), custom=compiled.custom_rules)
+    compiled = policy_set(policies(settings) if chosen is None else chosen)
+    built = engine(
+        [*shipped_rules(), TOKEN_RULE, *compiled.custom_rules],
+        settings.data_path / "cache",
+        allow=allowed(settings),
+        custom=compiled.custom_rules,
+    )
     built.stream(compiled.plan(common_scope(settings)).enabled_response)  # compiled now, not under the first stream
     return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
+
+
+def prepare(settings: Settings, chosen: Sequence[Policy]) -> None:
+    """Prove policies and put what `guard` needs of them on disk, without building a guard.
+
+    Raises:
+        ConfigError, PolicyError: as `guard`.
+    """
+    compiled = policy_set(chosen)
+    custom = compiled.custom_rules
+    if custom:
+        database([*shipped_rules(), TOKEN_RULE, *custom], settings.data_path / "cache", custom)
 
 
 def allowed(settings: Settings) -> frozenset[str]:
@@ -157,6 +189,26 @@ def _read(path: str) -> str:
         raise PolicyError(f"{path}: cannot be read ({reason}); check POLICY_FILE") from None
 
 
+def database(rules: Sequence[Rule], cache: Path | None, custom: Sequence[Rule], *, deadline: float = DEADLINE) -> bytes:
+    """The compiled database of rules some of which a person wrote: from `cache`, else compiled apart and put there.
+
+    Raises:
+        PolicyError: a custom rule takes too long or too much to compile; the message names it.
+    """
+    path = _place(rules, cache)
+    with _alone(cache):
+        kept = _bytes(path)
+        if kept is None:
+            kept = compile_killable(compile_database, rules, custom, deadline=deadline)
+            if path is not None:
+                _keep(path, kept)
+        return kept
+
+
+def _place(rules: Sequence[Rule], cache: Path | None) -> Path | None:
+    return cache / f"{fingerprint(rules)}.vectorscan" if cache else None
+
+
 @contextmanager
 def _alone(folder: Path | None) -> Iterator[None]:
     """One process at a time: workers that reload together compile once, and the others find it on disk."""
@@ -174,9 +226,9 @@ def _alone(folder: Path | None) -> Iterator[None]:
         yield
 
 
-def _bytes(path: Path) -> bytes | None:
+def _bytes(path: Path | None) -> bytes | None:
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path is not None else None
     except OSError:
         return None
 

@@ -17,19 +17,18 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from akto_proxy.cli import build
+from akto_proxy.cli import build, versions
+from akto_proxy.cli.pull import translated
 from akto_proxy.config import assets
 from akto_proxy.config.compile import compile_killable
 from akto_proxy.config.settings import Settings, load
-from akto_proxy.errors import BodyError, ConfigError, PolicyError
+from akto_proxy.errors import BodyError, ConfigError
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.guard.engine import compile_database
 from akto_proxy.model import Action, Caller, Direction, Finding, Message, Role, Segment, Trace, trace_from_dict
-from akto_proxy.policy.akto import import_policies
 from akto_proxy.policy.cases import junit, run_cases
 from akto_proxy.policy.catalogue import vocabulary
 from akto_proxy.policy.compile import PolicySet, Scope
@@ -44,7 +43,8 @@ from akto_proxy.wire.route import resolve
 
 app = typer.Typer(
     name="policy",
-    help="Policies: list, show, validate, test, explain, diff, replay, import. FILE is a YAML file or a pack's name.",
+    help="Write policies (list, show, validate, test), foresee them (explain, diff, replay), put them in force at a "
+    "server (push, pull, versions, rollback). FILE is a YAML file or a pack's name.",
     no_args_is_help=True,
 )
 
@@ -179,17 +179,16 @@ def import_akto(
     file: Annotated[str, typer.Argument(help="The JSON answer of Akto's fetchGuardrailPolicies; `-` for stdin.")],
 ) -> None:
     """Print Akto's guardrail policies as a policy file; what cannot be mapped is listed on standard error."""
-    try:
-        payload = orjson.loads(text_of(file))
-    except orjson.JSONDecodeError:
-        raise ConfigError(f"{file}: not JSON") from None
-    imported = import_policies(payload if isinstance(payload, dict) else {}, vocabulary(build.policy_set([]).known))
-    for line in imported.unmapped:
+    made, unmapped = translated(text_of(file))
+    for line in unmapped:
         typer.echo(f"not mapped: {line}", err=True)
-    if not imported.policies:
-        raise PolicyError(f"{file}: no policy could be mapped")
-    policies = [policy.model_dump(mode="json", exclude_defaults=True) for policy in imported.policies]
-    typer.echo(yaml.safe_dump({"version": 1, "policies": policies}, sort_keys=False, allow_unicode=True), nl=False)
+    typer.echo(made, nl=False)
+
+
+app.command("push")(versions.push)
+app.command("pull")(versions.pull)
+app.command("versions")(versions.versions)
+app.command("rollback")(versions.rollback)
 
 
 def read(name: str) -> tuple[str, str]:

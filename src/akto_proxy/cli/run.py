@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import socket
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 from rich.console import Console
 
-from akto_proxy.cli import logs, opening, tour, worker
+from akto_proxy.cli import logs, opening, pulled, tour, worker
 from akto_proxy.cli.keys import managed
 from akto_proxy.cli.serve import INGEST_KEY, serve
 from akto_proxy.cli.ship import ship
@@ -121,7 +120,7 @@ def check_demo_port(port: int) -> None:
 
 def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
     """Start the parts, say where they are and what is not well, and stay until told to stop."""
-    supervisor = Supervisor(parts, Path(settings.policy_file) if settings.policy_file else None)
+    supervisor = Supervisor(parts, pulled.watched(settings))
     supervisor.start()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     opening.start(settings, console, server=server)

@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
         control,
         now=time.time,
         random=os.urandom,
-        judge=GuardJudge(settings),
+        judge=GuardJudge(settings, control),
         local_token=local_token(settings),
         retention=Retention(days=(("", settings.retention_days),)),
     )
@@ -97,7 +97,7 @@ def pages(settings: Settings, traces: TraceStore, control: SqlControlStore, noti
     scanner = build.scanner_for_scan(settings)
     workshop = Workshop(
         build.shipped_rules(),
-        default=packs[build.DEFAULT_PACK],
+        default=build.text(settings),
         packs=packs,
         scan=scanner.scan,
         engine=scanner.engine,

@@ -22,7 +22,8 @@ from urllib.parse import unquote
 import httpx
 import structlog
 
-from akto_proxy.cli import build, logs, worker
+from akto_proxy.cli import logs, worker
+from akto_proxy.cli.pull import InForce, Puller, prove, source
 from akto_proxy.cli.serve import local_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
@@ -66,7 +67,12 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
         reports = [target for target in found.values() if isinstance(target, CollectorTarget)]
-        tasks += [asyncio.create_task(_report(settings, target, shippers, board)) for target in reports]
+        origin = source(client, settings, embedded=embedded)
+        puller = Puller(settings, origin, prove) if origin is not None else None
+        if puller is not None:
+            tasks.append(asyncio.create_task(puller.run()))
+        policy = InForce(settings, puller)
+        tasks += [asyncio.create_task(_report(settings, target, shippers, board, policy)) for target in reports]
         await stop.wait()
         for task in tasks:
             task.cancel()
@@ -111,13 +117,18 @@ def headers_of(text: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), unquote(value.strip())
 
 
-async def _report(settings: Settings, target: CollectorTarget, shippers: Mapping[str, Shipper], board: Board) -> None:
+async def _report(
+    settings: Settings, target: CollectorTarget, shippers: Mapping[str, Shipper], board: Board, policy: InForce
+) -> None:
     lost = Lately()
     while True:
-        policy = await asyncio.to_thread(lambda: build.policy_set(build.policies(settings)).version)
+        version, problem = seen = await asyncio.to_thread(policy.look)
+        dropped = lost.add(time.monotonic(), _lost(board.total()))
         with contextlib.suppress(ShipError):
-            await target.report(_health(settings, shippers, policy, lost.add(time.monotonic(), _lost(board.total()))))
-        await asyncio.sleep(HEALTH_EVERY)
+            await target.report(_health(settings, shippers, version, dropped) | {"policy_problem": problem})
+        until = time.monotonic() + HEALTH_EVERY
+        while time.monotonic() < until and await asyncio.to_thread(policy.look) == seen:
+            await asyncio.sleep(1.0)  # a new policy, or a refused one, is told at once
 
 
 class Lately:

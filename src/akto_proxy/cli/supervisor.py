@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 
 from akto_proxy.cli import logs
+from akto_proxy.cli.pulled import Stamp, stamp
 
 _log = structlog.get_logger("akto_proxy.supervisor")
 _YOUNG = 10.0
@@ -66,17 +67,17 @@ class Supervisor:
 
     Args:
         parts: what to run.
-        watched: a file whose change means reload (None: only SIGHUP does).
+        watched: files whose change means reload, as SIGHUP does.
         clock: seconds that only grow.
     """
 
     parts: Sequence[Part]
-    watched: Path | None = None
+    watched: Sequence[Path] = ()
     clock: Callable[[], float] = time.monotonic
     _running: list[_Running] = field(default_factory=list)
     _stopping: bool = False
     _reload: bool = False
-    _stamp: tuple[int, int] | None = None
+    _stamp: Stamp = ()
 
     def start(self) -> None:
         """Start every part and take over this process's signals."""
@@ -169,14 +170,10 @@ class Supervisor:
             if item.part.reloads and item.process is not None and item.process.pid is not None:
                 os.kill(item.process.pid, signal.SIGHUP)
 
-    def _stamped(self) -> tuple[int, int] | None:
-        if self.watched is None:
-            return None
-        try:
-            status = self.watched.stat()
-        except OSError:
-            return self._stamp  # a file that is being replaced: look again next time
-        return status.st_mtime_ns, status.st_ino
+    def _stamped(self) -> Stamp:
+        # A file that is not there is as it was: it is being replaced, so look again next time.
+        before = self._stamp or (None,) * len(self.watched)
+        return tuple(new or old for new, old in zip(stamp(self.watched), before, strict=True))
 
     def _stop_all(self) -> None:
         for item in self._running:

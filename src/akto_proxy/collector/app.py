@@ -179,7 +179,7 @@ def _own_routes(
 
     @app.post("/v1/proxies")
     async def proxies(request: Request) -> Response:
-        """What a proxy says of itself: name, version, policy_version, lag, lag_seconds, dropped."""
+        """What a proxy says of itself: name, version, policy_version, policy_problem, lag, lag_seconds, dropped."""
         await access.check(request, INGEST)
         data = parse_json(await read_body(request, limit=65536, unpacked=65536))
         await asyncio.to_thread(control.keep_health, _health(data, now()))
@@ -204,6 +204,7 @@ def _health(data: object, now: float) -> ProxyHealth:
             int(_count(data.get("lag", 0))),
             _count(data.get("lag_seconds", 0.0)),
             int(_count(data.get("dropped", 0))),
+            str(data.get("policy_problem", ""))[:500],
         )
     except (TypeError, ValueError):
         raise Problem(400, "lag, lag_seconds and dropped must be numbers from 0 to 2^53") from None

@@ -96,6 +96,13 @@ class Settings(BaseSettings):
     extra_routes: Listed = Field((), description="METHOD:/path globs let through beside the known routes.")
 
     policy_file: str = Field("", description="YAML policy file. Empty: the default policy.")
+    policy_source: Literal["auto", "file", "collector", "akto"] = Field(
+        "auto", description="`auto`: POLICY_FILE if set, else what the collector has (docs/policies.md)."
+    )
+    policy_interval: Annotated[float, Field(ge=0.1, le=3600)] = Field(
+        5.0, description="Seconds between two looks for a new policy at the collector or at Akto."
+    )
+    akto_policy_url: str = Field("", description="Akto's database abstractor, for POLICY_SOURCE=akto.")
     packs: Listed = Field((), description="Policy packs switched on beside the policy file.")
     allow_examples: bool = Field(False, description="Let published example values (guard/rules/allow.txt) pass.")
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = Field(
@@ -147,7 +154,7 @@ class Settings(BaseSettings):
         level = value.strip().upper() if isinstance(value, str) else value
         return {"WARN": "WARNING", "TRACE": "DEBUG", "CRITICAL": "ERROR"}.get(cast("str", level), level)
 
-    @field_validator("app_url", "akto_api_base_url", "otlp_endpoint")
+    @field_validator("app_url", "akto_api_base_url", "akto_policy_url", "otlp_endpoint")
     @classmethod
     def _url(cls, value: str) -> str:
         if not value:
@@ -205,6 +212,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key: set both or none")
         if self.upstream_token.get_secret_value() and self.auth == "pass":
             raise ValueError("upstream_token: it is used with AUTH=managed only; set that too, or remove the token")
+        if self.policy_source == "akto" and not (self.akto_policy_url and self.akto_api_token.get_secret_value()):
+            raise ValueError("policy_source: `akto` needs AKTO_POLICY_URL and AKTO_API_TOKEN; set both")
         if self.capture == "full" and not self.capture_key.get_secret_value():
             raise ValueError("capture_key: CAPTURE=full needs a key; make one with `openssl rand -base64 32`")
         return self

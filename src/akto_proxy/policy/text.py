@@ -61,11 +61,16 @@ def explain(error: ValidationError, name: str, tags: frozenset[str], fields: fro
 
     `tags` are path parts that pydantic adds and no file holds, `fields` the known keys, for "did you mean".
     """
-    problems = error.errors(include_url=False, include_context=False)
+    problems = [item for item in error.errors(include_url=False, include_context=False) if not _echo(item)]
     lines = [f"{name}: {_one(problem, tags, fields)}" for problem in problems[:MAX_SHOWN]]
     if len(problems) > MAX_SHOWN:
         lines.append(f"{name}: and {len(problems) - MAX_SHOWN} more")
     return "\n".join(lines)
+
+
+def _echo(problem: Any) -> bool:
+    """Pydantic counts a list's good items, so each list whose items are all wrong is called too short besides."""
+    return problem["type"] == "too_short" and bool(problem["input"])
 
 
 def _one(problem: Any, tags: frozenset[str], fields: frozenset[str]) -> str:

@@ -123,7 +123,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class ProxyHealth:
-    """What one proxy says of itself. `lag` is the number of spool bytes or traces on its disk not shipped yet."""
+    """What one proxy says of itself. `lag` is the number of spool bytes or traces on its disk not shipped yet.
+
+    `policy_problem` says why it does not run the newest policy version; empty when it does.
+    """
 
     name: str
     seen: float
@@ -132,6 +135,7 @@ class ProxyHealth:
     lag: int = 0
     lag_seconds: float = 0.0
     dropped: int = 0
+    policy_problem: str = ""
 
 
 class ControlStore(Protocol):

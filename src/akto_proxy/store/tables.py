@@ -153,4 +153,5 @@ health = Table(
     Column("lag", Integer, nullable=False),
     Column("lag_seconds", Float, nullable=False),
     Column("dropped", Integer, nullable=False),
+    Column("policy_problem", Text, nullable=False, server_default=""),
 )
