@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -17,8 +18,12 @@ from akto_proxy.dashboard.sso import Sso
 from akto_proxy.dashboard.throttle import Throttle
 from akto_proxy.dashboard.web import Me, me, peer
 from akto_proxy.dashboard.workshop import Draft, Workshop
+from akto_proxy.errors import PolicyError
 from akto_proxy.store.control import AuditNote, ControlStore
 from akto_proxy.store.face import TraceStore
+
+LOOK_BACK = 20
+"""Versions looked at for a good one, where the one in force cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,23 @@ def house(request: Request) -> House:
 
 
 def in_force(parts: House) -> Draft:
-    """The policy version in force, compiled; the program's default where none was saved."""
+    """The policy version in force, compiled; the program's default where none was saved.
+
+    A version that cannot be used (another program wrote it) is in force nowhere: proxies keep the last good one, and so
+    does this. Without that, such a version could not even be rolled back here.
+    """
     active = parts.control.active()
-    return parts.workshop.draft(active.text if active else parts.workshop.default)
+    if active is None:
+        return parts.workshop.draft(parts.workshop.default)
+    try:
+        return parts.workshop.draft(active.text)
+    except PolicyError:
+        return _last_good(parts, active.number)
+
+
+def _last_good(parts: House, before: int) -> Draft:
+    for version in parts.control.versions(limit=LOOK_BACK):
+        if version.number < before and version.state == "past":
+            with suppress(PolicyError):
+                return parts.workshop.draft(version.text)
+    return parts.workshop.draft(parts.workshop.default)
