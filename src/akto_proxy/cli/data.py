@@ -41,8 +41,8 @@ def export(
         elif out == "-":
             count = write_jsonl(store.export(where), sys.stdout.buffer)
         else:
-            with Path(out).open("wb") as file:
-                Path(out).chmod(0o600)
+            with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                os.fchmod(file.fileno(), 0o600)  # one that was there keeps its mode otherwise
                 count = write_jsonl(store.export(where), file)
     finally:
         store.close()

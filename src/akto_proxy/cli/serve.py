@@ -54,6 +54,13 @@ def control_url(settings: Settings) -> str:
     return settings.control_url or f"sqlite:///{settings.data_path / 'control.db'}"
 
 
+def retention(settings: Settings) -> Retention:
+    """How long traces are kept: by sensitivity where that is said, and within a size."""
+    named = (entry.partition("=") for entry in settings.retention_by_sensitivity)
+    days = [("", settings.retention_days), *((name, float(value)) for name, _, value in named)]
+    return Retention(tuple(days), settings.retention_max_size)
+
+
 def serve(settings: Settings) -> None:
     """Run the server until SIGTERM."""
     logs.setup(settings.log_level, settings.log_format)
@@ -66,7 +73,7 @@ def serve(settings: Settings) -> None:
         random=os.urandom,
         judge=GuardJudge(settings, control),
         local_token=local_token(settings),
-        retention=Retention(days=(("", settings.retention_days),)),
+        retention=retention(settings),
     )
     watch = watching(settings, traces, control)
     watch.start()

@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     store_url: str = Field("", description="sqlite:///path or clickhouse://... Empty: SQLite in DATA_DIR.")
     control_url: str = Field("", description="SQLAlchemy URL of users, tokens, policies. Empty: SQLite in DATA_DIR.")
     retention_days: Annotated[float, Field(gt=0)] = Field(30.0, description="Days a trace stays in the store.")
+    retention_by_sensitivity: Listed = Field((), description="SENSITIVITY=DAYS list, such as restricted=7,public=90.")
+    retention_max_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="Bytes the store may take; the oldest traces go first. 0: no bound."
+    )
     server_host: str = Field("127.0.0.1", description="Address of the collector and the dashboard.")
     server_port: Port = Field(8090, description="Port of the collector and the dashboard.")
     admin_host: str = Field("127.0.0.1", description="Address of /metrics and the admin routes.")
@@ -142,7 +146,13 @@ class Settings(BaseSettings):
     tour: bool = Field(True, description="`up` without APP_URL sends the three calls of the tour.")
 
     @field_validator(
-        "allowed_http_methods", "guardrail_endpoints", "trusted_proxies", "extra_routes", "packs", mode="before"
+        "allowed_http_methods",
+        "guardrail_endpoints",
+        "trusted_proxies",
+        "extra_routes",
+        "packs",
+        "retention_by_sensitivity",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -178,6 +188,16 @@ class Settings(BaseSettings):
             method, colon, path = entry.partition(":")
             if not colon or not method.isalpha() or not path.startswith("/"):
                 raise ValueError("each entry is METHOD:/path, for example POST:/v1/chat/completions")
+        return value
+
+    @field_validator("retention_by_sensitivity")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("public", "internal", "confidential", "restricted")
+        for entry in value:
+            name, _, days = entry.partition("=")
+            if name not in known or not days.replace(".", "", 1).isdigit():
+                raise ValueError(f"each entry is SENSITIVITY=DAYS with one of {', '.join(known)}; 0 days is for ever")
         return value
 
     @field_validator("trusted_proxies")
