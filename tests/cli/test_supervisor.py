@@ -4,6 +4,8 @@ import signal
 import time
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from akto_proxy.cli.supervisor import Part, Supervisor
 from tests_support import free_port
 
@@ -76,6 +78,34 @@ def test_parts_are_kept_running_told_to_reload_and_stopped(tmp_path: Path):
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+def test_a_part_that_cannot_run_is_told_in_a_sentence_and_tried_ever_more_slowly(tmp_path: Path, capfd):
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "from akto_proxy.errors import StorageError\nraise StorageError('the disk is away; bring it back')"
+    )
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    now = [0.0]
+    supervisor = Supervisor([Part("fails", runpy.run_path, (str(script),))], clock=lambda: now[0])
+    pauses = []
+    try:
+        with capture_logs() as said:
+            supervisor.start()
+            end = time.monotonic() + 60
+            while len(pauses) < 3 and time.monotonic() < end:
+                supervisor.turn(0.2)
+                now[0] += 100.0  # slow starts count as failed ones too
+                pauses = [line["pause"] for line in said if line["event"] == "a part ended and is started again"]
+    finally:
+        supervisor.stop()
+        supervisor.run()
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert pauses == [0.2, 0.4, 0.8]
+    out = "".join(capfd.readouterr())
+    assert "the disk is away; bring it" in out
+    assert "Traceback" not in out
 
 
 def test_a_part_starts_when_the_one_it_relies_on_listens(tmp_path: Path):

@@ -14,7 +14,8 @@ import random
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from importlib import metadata
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ import httpx
 import structlog
 
 from akto_proxy.cli import logs, worker
+from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.pull import InForce, Puller, prove, source
 from akto_proxy.cli.serve import local_token
 from akto_proxy.config.settings import Settings
@@ -33,6 +35,7 @@ from akto_proxy.proxy.shipper import Shipper
 from akto_proxy.spool.layout import forget_readers, writers
 
 _log = structlog.get_logger("akto_proxy.shipper")
+Job = Callable[[], Coroutine[Any, Any, None]]
 HEALTH_EVERY = 10.0
 """Seconds between two reports of how this proxy is."""
 LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total")
@@ -59,20 +62,20 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         for directory in writers(root):
             forget_readers(directory, tuple(found))
         board = Board(settings.data_path / FOLDER, "shipper", now=time.time)
-        tasks = [
-            asyncio.create_task(_count(board, shippers)),
-            *(asyncio.create_task(it.run()) for it in shippers.values()),
-        ]
+        jobs: dict[str, Job] = {"counting": partial(_count, board, shippers)}
+        jobs |= {f"shipping to {name}": shipper.run for name, shipper in shippers.items()}
         _log.info("shipping", targets=list(found), pid=os.getpid())
         if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
-        reports = [target for target in found.values() if isinstance(target, CollectorTarget)]
         origin = source(client, settings, embedded=embedded)
         puller = Puller(settings, origin, prove) if origin is not None else None
         if puller is not None:
-            tasks.append(asyncio.create_task(puller.run()))
+            jobs["pulling the policy"] = puller.run
         policy = InForce(settings, puller)
-        tasks += [asyncio.create_task(_report(settings, target, shippers, board, policy)) for target in reports]
+        for name, target in found.items():
+            if isinstance(target, CollectorTarget):
+                jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy)
+        tasks = [asyncio.create_task(lasting(name, job)) for name, job in jobs.items()]
         await stop.wait()
         for task in tasks:
             task.cancel()

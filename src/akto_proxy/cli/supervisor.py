@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ import structlog
 
 from akto_proxy.cli import logs
 from akto_proxy.cli.pulled import Stamp, stamp
+from akto_proxy.errors import AktoProxyError
 
 _log = structlog.get_logger("akto_proxy.supervisor")
 _YOUNG = 10.0
@@ -32,6 +34,8 @@ _YOUNG = 10.0
 _LONGEST_WAIT = 30.0
 _LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that would end an interpreter which has no handler for them yet."""
+CANNOT = 78
+"""Exit code of a part that cannot run as things are (EX_CONFIG of sysexits.h): a failed start, however slow it was."""
 WAIT = 15.0
 """Seconds that the parts before a part with a port wait for it at most."""
 
@@ -140,7 +144,7 @@ class Supervisor:
         code = item.process.exitcode
         item.process.close()
         item.process = None
-        young = self.clock() - item.began < _YOUNG
+        young = code == CANNOT or self.clock() - item.began < _YOUNG
         item.failures = item.failures + 1 if young else 0
         pause = min(0.1 * 2**item.failures, _LONGEST_WAIT) if young else 0.0
         item.due = self.clock() + pause
@@ -202,7 +206,11 @@ def _run_part(parent: int, target: Callable[..., None], *arguments: Any) -> None
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.follow_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
-    target(*arguments)
+    try:
+        target(*arguments)
+    except AktoProxyError as error:
+        _log.error("a part cannot run", reason=str(error))
+        sys.exit(CANNOT)
 
 
 def _die_with(parent: int) -> None:

@@ -22,6 +22,7 @@ import uvloop
 from akto_proxy.cli import build, logs
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.keys import KeyGate, Managed, managed
+from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.limiting import Gates, limiting
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
@@ -92,9 +93,9 @@ async def _serve(settings: Settings, number: int) -> None:
     loop.add_signal_handler(signal.SIGHUP, changed.set)
     beats = [recording.tick, lambda: board.publish(fresh()), *([keys.refresh] if keys else [])]
     tasks = [
-        asyncio.create_task(_tick(beats)),
-        asyncio.create_task(limits.run()),
-        asyncio.create_task(_reloads(settings, guardrails, server, changed)),
+        asyncio.create_task(lasting("recording", lambda: _tick(beats))),
+        asyncio.create_task(lasting("limits", limits.run)),
+        asyncio.create_task(lasting("reloading", lambda: _reloads(settings, guardrails, server, changed))),
     ]
     await stop.wait()
     clean = await server.drain()
