@@ -1,5 +1,5 @@
 // Callers in a closed loop: each connection sends its request again as soon as its answer is whole.
-// Usage: load PORT CONNECTIONS SECONDS BODY_FILE         prints one line of JSON: answers, errors, events, percentiles
+// Usage: load PORT CONNECTIONS SECONDS BODY_FILE [HEADER_FILE]   (whole header lines)   prints one line of JSON: answers, errors, events, percentiles
 // For a stream it also notes the time to the first event and, from the time each event carries, how late it came.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -116,12 +116,18 @@ int main(int argc, char **argv) {
   FILE *file = fopen(argv[4], "rb");
   if (!file) return perror(argv[4]), 1;
   int len = fread(body, 1, 1 << 20, file);
-  request = malloc(len + 1024);
+  char more[8192] = "";
+  if (argc > 5) {
+    FILE *lines = fopen(argv[5], "rb");
+    if (!lines) return perror(argv[5]), 1;
+    more[fread(more, 1, sizeof more - 1, lines)] = 0;
+  }
+  request = malloc(len + 1024 + sizeof more);
   request_len = sprintf(request,
                         "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench\r\nAccept: application/json\r\n"
                         "Accept-Encoding: identity\r\nAuthorization: Bearer bench-credential-0123456789\r\n"
-                        "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-                        port, len);
+                        "Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n",
+                        port, more, len);
   memcpy(request + request_len, body, len);
   request_len += len;
   Conn *conns = calloc(count, sizeof *conns);

@@ -240,16 +240,19 @@ def _form(data: bytes, direction: Direction, role: Role, form: forms.Form) -> Bo
 
 
 class Plain:
-    """A body that is one text."""
+    """A body that is one text. Where it seems to be in a wider encoding than UTF-8 it is read both ways."""
 
     def __init__(self, data: bytes, role: Role, encoding: str = "utf-8") -> None:
-        self._encoding = encoding
-        text = data.decode(encoding, "replace")
-        self.leaves: list[Leaf] = [(text, "", role, 0)] if text else []
+        self._encodings = (encoding,) if encoding == "utf-8" else (encoding, "utf-8")
+        texts = [data.decode(name, "replace") for name in self._encodings]
+        self.leaves: list[Leaf] = [(text, "", role, at) for at, text in enumerate(texts)] if data else []
 
     def write(self, edits: dict[int, str]) -> bytes:
-        """The new text."""
-        return edits[0].encode(self._encoding, "replace")
+        """The new text; of two readings that were both edited, neither is enough."""
+        if len(edits) > 1:
+            return b"[REDACTED]"
+        at, new = next(iter(edits.items()))
+        return new.encode(self._encodings[at], "replace")
 
 
 class Fields:
