@@ -71,10 +71,10 @@ static void ask(Conn *c) {
 static void scan(Conn *c, uint64_t now) {
   char *p = c->in + c->scanned, *end = c->in + c->have;
   for (char *line; (p = memmem(p, end - p, "data: {", 7)) && (line = memchr(p, '\n', end - p)); p = line) {
-    char *made = memmem(p, line - p, "\"t\":", 4);
+    char *made = memmem(p, line - p, "\"created\":", 10);
     events++;
     if (!c->first++) note(&first, now - c->began);
-    if (made) note(&late, now - strtoull(made + 4, 0, 10));
+    if (made) note(&late, now - strtoull(made + 10, 0, 10));
     c->scanned = line - c->in;
   }
 }

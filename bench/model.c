@@ -65,8 +65,8 @@ static void event(Conn *c) {
   static const char *words[] = {" the", " report", " shows", " steady", " growth", " in", " the", " north"};
   char data[512], size[16];
   int n = snprintf(data, sizeof data,
-                   "data: {\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,"
-                   "\"model\":\"bench\",\"t\":%llu,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"},"
+                   "data: {\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion.chunk\",\"created\":%llu,"
+                   "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"},"
                    "\"logprobs\":null,\"finish_reason\":null}]}\n\n",
                    (unsigned long long)now_ns(), words[c->left & 7]);
   put(c, size, snprintf(size, sizeof size, "%x\r\n", n));

@@ -154,7 +154,8 @@ class GuardedExchange:
         if plan.checks_bodies or any(found):
             return self._request_found(data, read, query, segments, found)
         self._request = self._shared.recorder.clean(headers, read, data)
-        self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
+        if plan.needs_system:
+            self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
         forward = self._forward(data)
         return self._outside(plan.externals_request, segments, {}, forward) if plan.externals_request else forward
 
@@ -174,7 +175,8 @@ class GuardedExchange:
         self._request = self._shared.recorder.found(self._head.headers, read, data, found)
         if judgement.action is Action.BLOCK:
             return self._blocked(judgement)
-        self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
+        if plan.needs_system:
+            self._system = [segment for segment in read.segments if segment.role is Role.SYSTEM]
         count = len(read.segments)
         if self._route.named and len(segments) - 1 in judgement.edits:
             message = "The path holds text that may not pass, and a path cannot be redacted"
@@ -264,8 +266,9 @@ class GuardedExchange:
             data,
             max_size=self._shared.options.response_limit,
         )
-        if read.usage is not None:
-            self._usage = read.usage
+        told = read.usage
+        if told is not None:
+            self._usage = told
         elif self._status < 400:
             self._usage = Usage(self._request.size // 4, sum(len(s.text) for s in read.segments) // 4, estimated=True)
         if self._answer_encoding or b"tool_" in data or b"function_call" in data:
@@ -530,7 +533,8 @@ class GuardedExchange:
     def _the_plan(self) -> Plan:
         if self._plan is None:
             policies = self._guard.policies
-            self._plan = policies.plan(self._scope(), self._shared.draw() if policies.sampled else 0.0)
+            scope = _ANYWHERE if policies.everywhere else self._scope()
+            self._plan = policies.plan(scope, self._shared.draw() if policies.sampled else 0.0)
         return self._plan
 
     def _edited(self, text: str, edits: Sequence[Edit]) -> str:
@@ -563,6 +567,8 @@ class GuardedExchange:
 
 
 _OUTCOME = {Action.ALLOW: "ok", Action.ALERT: "alerted", Action.REDACT: "redacted", Action.BLOCK: "blocked"}
+
+_ANYWHERE = Scope()
 
 
 def _header(headers: Headers, name: bytes) -> bytes:

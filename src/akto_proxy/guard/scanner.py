@@ -17,6 +17,7 @@ from akto_proxy.guard.views import Normaliser, View, alters, shipped
 from akto_proxy.model import Finding, Segment
 
 CHECK_FAILED = "CHECK_FAILED"
+_SETS = 64  # sets of enabled rules whose detectors are remembered
 _SHORT = 8  # characters below which a text has no other reading worth the tests
 
 
@@ -46,6 +47,7 @@ class Scanner:
     ) -> None:
         self.engine = engine
         self.detectors = tuple(detectors)
+        self._serving: dict[frozenset[str], tuple[Detector, ...]] = {}
         self._normaliser = normaliser or (shipped() if views else None)
 
     def scan(self, segments: Sequence[Segment], enabled: frozenset[str] | None = None) -> list[list[Finding]]:
@@ -57,17 +59,29 @@ class Scanner:
         found: list[list[Finding]] = [[] for _ in segments]
         if not texts:
             return found
+        detectors = self.detectors if enabled is None or not self.detectors else self._serving_for(enabled)
         hits, disguised = self.engine.survey(texts, enabled)
-        if not hits and not disguised and not self.detectors:
+        if not hits and not disguised and not detectors:
             return found
         for number, finding in hits:
             found[number].append(finding)
         readings = self._readings(texts) if disguised else []
         if readings:
             self._scan_readings(readings, enabled, found)
-        for detector in self.detectors:
+        for detector in detectors:
             self._detect(detector, segments, readings, enabled, found)
         return [resolve(list(dict.fromkeys(item))) if len(item) > 1 else item for item in found]
+
+    def _serving_for(self, enabled: frozenset[str]) -> tuple[Detector, ...]:
+        """The detectors that report something enabled; looked up once a set of rules."""
+        serving = self._serving.get(enabled)
+        if serving is None:
+            if len(self._serving) >= _SETS:
+                self._serving.clear()
+            rules = ((detector, getattr(detector, "rules", None)) for detector in self.detectors)
+            serving = tuple(one for one, ids in rules if ids is None or not ids.isdisjoint(enabled))
+            self._serving[enabled] = serving
+        return serving
 
     def _readings(self, texts: list[str]) -> list[tuple[int, View]]:
         normaliser = self._normaliser
@@ -96,12 +110,9 @@ class Scanner:
         enabled: frozenset[str] | None,
         found: list[list[Finding]],
     ) -> None:
-        rules: frozenset[str] | None = getattr(detector, "rules", None)
-        if enabled is not None and rules is not None and rules.isdisjoint(enabled):
-            return
-        asked = list(segments)
-        if getattr(detector, "reads_views", True):
-            asked += [replace(segments[number], text=view.text) for number, view in readings]
+        asked = segments
+        if readings and getattr(detector, "reads_views", True):
+            asked = [*segments, *(replace(segments[number], text=view.text) for number, view in readings)]
         try:
             answers = detector.check(asked)
         except Exception:  # noqa: BLE001  # a detector's bug must not become an open door: the policy decides

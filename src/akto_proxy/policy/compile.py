@@ -57,6 +57,8 @@ class PolicySet:
         self._looked_at = _looked_at(self._scopes)
         self.sampled = any(policy.sample < 1.0 for policy in self.policies)
         """Whether `plan` has a use for a ticket."""
+        self.everywhere = not self._looked_at and not self.sampled
+        """Whether every call has the same plan, whatever its scope."""
         self._masks: dict[tuple[tuple[str, ...], ...], int] = {}
         self._plans: dict[int, Plan] = {}
 

@@ -13,15 +13,15 @@ from typing import Any, Final
 from akto_proxy.model import Role, Usage
 from akto_proxy.wire.facts import COUNTS, usage
 from akto_proxy.wire.framing import Framing
+from akto_proxy.wire.tables import KEYS, SPOKEN_KEYS
 
 _ORDERLY: Final = re.compile(rb"[^\"\\\x00-\x1f]+")
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_SHORT: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,6})(?![0-9.eE])")
 # Numbers differ from event to event. Inside a string the quote would have a backslash before it.
 _COUNTER: Final = re.compile(rb'(?<=[{,\s])"([0-9A-Za-z_]{1,64})":[ ]?(' + _NUMBER.pattern + rb")(?=[,}\s])")
 # These say something: they name a lane, count tokens or tell of an error.
-_TELLING: Final = frozenset(
-    name.encode() for name in (*COUNTS, "index", "output_index", "content_index", "summary_index", "error")
-)
+_TELLING: Final = frozenset((*COUNTS, "index", "output_index", "content_index", "summary_index", "error"))
 _MAX_COUNTERS: Final = 6
 _MAX_IDLE: Final = 4  # moulds made without one use: this stream's events differ in more than their text
 
@@ -141,9 +141,9 @@ class Mould:
             return b""
         start = event.raw.index(b'"' + text + b'"') + 1
         spans = [(start, start + len(text), _ORDERLY)]
-        told = _TELLING - {b"index"} if "token" in event.tree else _TELLING  # TGI counts its tokens so
-        counters = [match for match in _COUNTER.finditer(event.raw) if match[1] not in told]
-        spans += [(*match.span(2), _NUMBER) for match in counters[:_MAX_COUNTERS]]
+        told = _TELLING - {"index"} if "token" in event.tree else _TELLING  # TGI counts its tokens so
+        counters = [match for match in _COUNTER.finditer(event.raw) if match[1].decode() not in told]
+        spans += [(*match.span(2), _counted(match[1].decode())) for match in counters[:_MAX_COUNTERS]]
         self._cut(event.raw, sorted(spans, key=lambda span: span[0]))
         self._at, self._slots, self.spots = running[0], event.slots, event.spots
         return event.raw[:start] + b"~" + event.raw[start + len(text) :]
@@ -161,3 +161,8 @@ class Mould:
             self._idle += 1
         else:
             self.forget()
+
+
+def _counted(key: str) -> re.Pattern[bytes]:
+    """The numbers that may stand behind a key without being read: any, or none so long that it could be somebody's."""
+    return _NUMBER if key in KEYS and key not in SPOKEN_KEYS else _SHORT
