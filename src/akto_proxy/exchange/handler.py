@@ -30,6 +30,7 @@ class Guardrails:
         self._shared = shared
         self._callers = callers
         self._routes: dict[tuple[str, str], Route] = {}
+        self._known: dict[tuple[bytes, bytes], tuple[str, Target, Route, tuple[str, str, bool]]] = {}
 
     def swap(self, guard: Guard) -> None:
         """Use new rules for every exchange that starts from now on."""
@@ -48,6 +49,10 @@ class Guardrails:
 
     def open(self, head: RequestHead) -> GuardedExchange | Refusal:
         """Decide route, method and scope from the head alone, before any body byte is read."""
+        known = self._known.get((head.method, head.target))
+        if known is not None:
+            caller = self._callers.read(head.headers, head.ip)
+            return GuardedExchange(self._shared, head, *known[:3], caller, known[3])
         method = head.method.decode("latin-1")
         options = self._shared.options
         try:
@@ -61,8 +66,13 @@ class Guardrails:
         if route.denied:
             message = f"This route is not let through: {route.denied}."
             return self._refused(head, method, (target, route), "route_not_allowed", 403, message)
+        label = self._label(method, target.path)
+        if not target.query and not route.named and len(head.target) < 256:
+            if len(self._known) >= 1024:
+                self._known.clear()
+            self._known[head.method, head.target] = method, target, route, label
         caller = self._callers.read(head.headers, head.ip)
-        return GuardedExchange(self._shared, head, method, target, route, caller, self._label(method, target.path))
+        return GuardedExchange(self._shared, head, method, target, route, caller, label)
 
     def refuse(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
         """A refusal for what the shell itself found wrong (form, size, time), in the route's own error form."""

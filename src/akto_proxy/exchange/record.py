@@ -82,6 +82,8 @@ SHOWN = frozenset(
 )
 """Categories whose findings say what a text is, not what must be hidden: an analyst has to see the attack."""
 
+_MOST_NAMES = 1024
+
 
 @dataclass(slots=True)
 class Kept:
@@ -107,6 +109,7 @@ class Recorder:
         self._capture = capture
         self._keep = keep
         self._seal = seal
+        self._names: dict[bytes, tuple[str, bool]] = {}
 
     def clean(self, headers: Headers, read: Body, data: bytes) -> Kept:
         """A body in which nothing was found."""
@@ -137,8 +140,17 @@ class Recorder:
 
     def message(self, kept: Kept) -> Message:
         """The frozen noun."""
-        headers = tuple(_shown(name, value) for name, value in kept.headers if name.lower() not in _NEVER)
-        return Message(headers[:100], kept.body, kept.encoding, kept.size, kept.truncated)
+        known = self._names
+        headers: list[tuple[str, str]] = []
+        for name, value in kept.headers:
+            shown = known.get(name)
+            if shown is None:
+                if len(known) >= _MOST_NAMES:  # names come from callers: remember a bounded number
+                    known.clear()
+                shown = known[name] = _shown(name)
+            if shown[0]:
+                headers.append((shown[0], value[:256].decode("latin-1") if shown[1] else ""))
+        return Message(tuple(headers[:100]), kept.body, kept.encoding, kept.size, kept.truncated)
 
     def refused(
         self,
@@ -226,7 +238,9 @@ def assembled(lanes: dict[str, str], loose: Sequence[str], usage: Usage | None) 
     return out
 
 
-def _shown(name: bytes, value: bytes) -> tuple[str, str]:
+def _shown(name: bytes) -> tuple[str, bool]:
+    """How a header is named in traces ("" for never), and whether its value is kept."""
     lower = name.lower()
-    shown = lower in _VALUES or lower.startswith(_KEPT_PREFIXES)
-    return lower.decode("latin-1"), value[:256].decode("latin-1") if shown else ""
+    if lower in _NEVER:
+        return "", False
+    return lower.decode("latin-1"), lower in _VALUES or lower.startswith(_KEPT_PREFIXES)

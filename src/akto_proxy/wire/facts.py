@@ -24,6 +24,9 @@ def usage(tree: Any, depth: int = 0) -> Usage | None:
         tree = tree[0] if tree else None
     if type(tree) is not dict:
         return None
+    told = tree.get("usage") if depth == 0 else None
+    if type(told) is dict and (found := usage(told, 1)):  # nearly every engine says it there
+        return found
     prompt, completion = _first(tree, _PROMPT), _first(tree, _COMPLETION)
     if prompt is not None or completion is not None:
         return Usage(prompt or 0, completion or 0)
@@ -34,7 +37,11 @@ def usage(tree: Any, depth: int = 0) -> Usage | None:
 
 
 def _first(tree: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    return next((tree[name] for name in names if type(tree.get(name)) is int), None)
+    for name in names:
+        value = tree.get(name)
+        if type(value) is int:
+            return value
+    return None
 
 
 def max_tokens(tree: Any) -> int:

@@ -43,10 +43,11 @@ class SystemPromptLeakDetector:
 
     def check(self, segments: Sequence[Segment]) -> list[tuple[int, Finding]]:
         """At most one finding for each answer: the longest shared run."""
-        told = list(answers(segments))
+        system = [segment.text for segment in segments if segment.role is Role.SYSTEM]
+        told = list(answers(segments)) if system else []
         if not told:
             return []
-        secret = self._secret([s.text for s in segments if s.role is Role.SYSTEM])
+        secret = self._secret(system)
         if len(secret) < _LEAST:
             return []
         found = ((number, self._overlap(text, secret)) for number, text in told)
