@@ -141,6 +141,7 @@ def test_what_was_done_is_counted_and_reaches_both_servers_though_one_was_away(s
     receiver.away = False
     found = until(product, lambda f: len(receiver.spans) == 3 and f["akto_proxy_shipper_lag_bytes", "target=otlp"] == 0)
     assert found["akto_proxy_shipper_healthy", "target=otlp"] == 1
+    until(product, lambda f: f.get(("akto_proxy_server_traces_total", "")) == 3)
     assert set(receiver.headers) == {"k=1"}
     assert b"hello there" not in receiver.texts
     assert b"caller-session" in receiver.texts, "who called is there; what was said is not"

@@ -61,7 +61,7 @@ def server(config: Config = "") -> None:
     settings = load(os.environ, config or None)
     key_of(settings, INGEST_KEY)
     logs.setup(settings.log_level, settings.log_format)
-    supervisor = Supervisor([Part("server", serve, (settings,))])
+    supervisor = Supervisor([Part("server", serve, (settings, True))])
     supervisor.start()
     Console(stderr=True).print(f"Collector and dashboard: http://{settings.server_host}:{settings.server_port}")
     supervisor.run()

@@ -9,29 +9,34 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import metadata
 from typing import Any
 
 import structlog
 import uvicorn
 
 from akto_proxy.cli import build, logs
+from akto_proxy.cli.numbers import Numbers
 from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
 from akto_proxy.collector.app import create_app as create_collector
+from akto_proxy.collector.intake import Intake
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.dashboard.app import create_app as create_dashboard
 from akto_proxy.dashboard.house import Options
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.errors import ConfigError
+from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_server
 from akto_proxy.store.control_sql import SqlControlStore
-from akto_proxy.store.face import Retention, TraceStore
+from akto_proxy.store.face import Retention, Storage, TraceStore
 from akto_proxy.store.open import open_traces
 from akto_proxy.store.seal import opener
 
 _log = structlog.get_logger("akto_proxy.server")
 INGEST_KEY = "ingest.key"
+STORAGE_EVERY = 15.0
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,8 +66,8 @@ def retention(settings: Settings) -> Retention:
     return Retention(tuple(days), settings.retention_max_size)
 
 
-def serve(settings: Settings) -> None:
-    """Run the server until SIGTERM."""
+def serve(settings: Settings, alone: bool = False) -> None:
+    """Run the server until SIGTERM; `alone` says that no workers run beside it, so the admin port is its own."""
     logs.setup(settings.log_level, settings.log_format)
     traces = open_traces(store_url(settings))
     control = SqlControlStore(control_url(settings), random=os.urandom)
@@ -77,6 +82,8 @@ def serve(settings: Settings) -> None:
     )
     watch = watching(settings, traces, control)
     watch.start()
+    counted = numbers(settings, collector.state.intake, traces, watch, alone=alone)
+    counted.start()
     dashboard = pages(settings, traces, control, watch)
     setup = dashboard.state.house.setup.path
     if setup:
@@ -96,6 +103,22 @@ def serve(settings: Settings) -> None:
     )
     uvicorn.Server(config).run()
     watch.stop()
+    counted.stop()
+
+
+def numbers(settings: Settings, intake: Intake, traces: TraceStore, watch: Watching, *, alone: bool) -> Numbers:
+    """What is counted here. How much the store holds is asked every STORAGE_EVERY seconds only."""
+    held, asked = Storage(0, 0), float("-inf")
+
+    def fresh() -> Values:
+        nonlocal held, asked
+        if time.monotonic() - asked > STORAGE_EVERY:
+            held, asked = traces.storage(), time.monotonic()
+        return of_server(intake.written, intake.failed, watch.counters.faults, held.traces, held.bytes)
+
+    board = Board(settings.data_path / FOLDER, "server", now=time.time)
+    address = (settings.admin_host, settings.admin_port) if alone and settings.admin_port else None
+    return Numbers(board, fresh, metadata.version("akto-agent-proxy"), address)
 
 
 def pages(settings: Settings, traces: TraceStore, control: SqlControlStore, notifier: Watching) -> Any:

@@ -93,7 +93,10 @@ akto_proxy_shipper_delivered_total    target                         Records the
 akto_proxy_shipper_retries_total      target                         Batches that had to be sent again.
 akto_proxy_shipper_refused_total      target                         Records the server will never take (quarantined).
 akto_proxy_shipper_damaged_total      target                         Damaged stretches of spool files (quarantined).
-akto_proxy_cpu_seconds_total          -                              Processor time of workers and shipper.
+akto_proxy_cpu_seconds_total          -                              Processor time of workers, shipper and server.
+akto_proxy_server_traces_total        -                              New traces the server wrote.
+akto_proxy_server_failed_total        -                              Traces it could not write; senders try again.
+akto_proxy_server_watch_faults_total  -                              Steps of the watch that failed.
 """,
         ),
         *_table(
@@ -106,7 +109,9 @@ akto_proxy_active_streams      -               Streams under way now.
 akto_proxy_upstream_idle       -               Upstream connections kept for reuse now.
 akto_proxy_shipper_lag_bytes   target          Bytes in the spool that no server has yet.
 akto_proxy_shipper_healthy     target          1 while the last batch was taken, 0 while it was not.
-akto_proxy_memory_peak_bytes   -               Largest resident memory of workers and shipper, summed.
+akto_proxy_store_traces        -               Traces in the store.
+akto_proxy_store_bytes         -               Bytes the store takes on disk.
+akto_proxy_memory_peak_bytes   -               Largest resident memory of workers, shipper and server, summed.
 akto_proxy_build_info          version,python  Always 1; says which build runs.
 akto_proxy_policy_workers      version         Workers that run this policy version.
 akto_proxy_spool_used_bytes    -               Bytes the spool takes on disk, all workers.
@@ -335,6 +340,18 @@ def of_shippers(shippers: Mapping[str, ShipperStats]) -> Values:
         for key, value in now.items():
             values.gauges.setdefault(f"akto_proxy_shipper_{key}", {})[labels] = float(value)
     values.gauges["akto_proxy_spool_used_bytes"] = {"": float(max((it.used for it in shippers.values()), default=0))}
+    _process(values)
+    return values
+
+
+def of_server(written: int, failed: int, watch_faults: int, traces: int, size: int) -> Values:
+    """The server's numbers: traces written and not written, failed steps of the watch, what the store holds now."""
+    values = Values()
+    values.count("akto_proxy_server_traces_total", "", float(written))
+    values.count("akto_proxy_server_failed_total", "", float(failed))
+    values.count("akto_proxy_server_watch_faults_total", "", float(watch_faults))
+    values.gauges["akto_proxy_store_traces"] = {"": float(traces)}
+    values.gauges["akto_proxy_store_bytes"] = {"": float(size)}
     _process(values)
     return values
 
