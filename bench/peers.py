@@ -187,7 +187,7 @@ class Field:
             return
         port = run.BASE + 10 + len(self.peers)
         log = (self.folder / f"{port}.log").open("wb")
-        environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_API_KEY": "none", "HOME": str(self.folder)}
+        environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true", "OPENAI_API_KEY": "none", "HOME": str(self.folder)}
         process = subprocess.Popen(
             ["taskset", "-c", "0", *make(port)], stdout=log, stderr=log, env=environ, cwd=self.folder
         )

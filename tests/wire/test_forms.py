@@ -63,6 +63,13 @@ def test_whatever_is_no_file_is_read(data: bytes, fault: str) -> None:
     assert any("my ssn" in field.text for field in form.fields)
 
 
+def test_an_empty_part_that_shares_its_line_end_with_its_head_stays_in_its_place() -> None:
+    data = PART.replace(b"hi\r\n", b"") + b"--b--"
+    form = multipart(data, b"multipart/form-data; boundary=b")
+    assert [(field.text, field.start <= field.end) for field in form.fields] == [("", True)]
+    assert write(data, form.fields, {0: "x"}) == data.replace(b"--b--", b"x--b--")
+
+
 @pytest.mark.parametrize("named", [b"; boundary=a; boundary=b", b"; xboundary=a; boundary=b", b"; boundary*=b", b""])
 def test_two_boundaries_or_none_are_a_fault(named: bytes) -> None:
     form = multipart(PART + b"--b--", b"multipart/form-data" + named)

@@ -129,6 +129,7 @@ def _part(data: bytes, start: int, head_end: int, end: int, found: tuple[bytes, 
     name, is_file = _head(head, start, fields)
     match = _TYPE.search(head)
     kind = match[1].strip().lower().decode("ascii", "replace") if match else ""
+    end = max(end, head_end + 4)  # an empty part may share its line end with the head's
     content = data[head_end + 4 : end]
     if is_file and not kind.startswith("text/") and "json" not in kind and is_binary(content):
         files.append(kind or "application/octet-stream")
