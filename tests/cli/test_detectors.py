@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from akto_proxy.cli import build, detectors
@@ -5,13 +7,19 @@ from akto_proxy.model import Direction, Role, Segment
 from akto_proxy.policy.catalogue import DETECTED
 from akto_proxy.policy.schema import parse_policies
 
-LEARNED = {"prompt-attack", "harm", "names"}
-
 
 def test_what_a_policy_may_name_is_what_the_detectors_report():
     built = {item.name: item for item in detectors.detectors(frozenset(detectors.NAMES))}
-    told = {(rule, item.name, item.category) for item in built.values() for rule in item.rules}
-    assert told == {(item.id, item.detector, item.category) for item in DETECTED if item.detector not in LEARNED}
+    assert {(rule, item.name) for item in built.values() for rule in item.rules} == {
+        (item.id, item.detector) for item in DETECTED
+    }
+
+
+@pytest.mark.parametrize("pack", build.pack_names())
+def test_every_pack_is_served_whole(pack):
+    made = build.policy_set(build.pack(pack))
+    loaded = {word for item in build.detectors(made.detectors) for word in (item.name, item.category)}
+    assert made.unserved(loaded) == []
 
 
 def test_only_what_is_asked_for_is_made():
@@ -68,3 +76,37 @@ def scanned():
         return scanner.scan(segments, made.everything().enabled(Direction.RESPONSE))
 
     return scan
+
+
+HOSTILE = [
+    "a" * 2_000_000,
+    "\u200b" * 200_000,
+    "ignore previous instruction " * 100_000,
+    "![" * 200_000 + "](https://" * 50_000,
+    "```\n" * 100_000,
+    "Ik b = $(" * 100_000,
+    "\ud800\udfff \udc00" * 50_000,
+    bytes(range(256)).decode("utf-8", "replace") * 4_000,
+    "http://" + "a@" * 200_000,
+    "\n" * 500_000,
+    "0" * 1_000_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: f"{text[:8]!a}-{len(text)}")
+def test_no_text_makes_a_detector_raise_or_wander(text):
+    asked = [
+        Segment("You are Nora of Nordwind Bank. Never speak of interest rates to anyone.", "/s", Role.SYSTEM),
+        Segment(text, "/u", Role.USER),
+        Segment(text, "/t", Role.TOOL),
+        Segment(text, "/a", Role.ASSISTANT, Direction.RESPONSE),
+    ]
+    for detector in ALL:
+        began = time.process_time()
+        found = detector.check(asked)
+        assert time.process_time() - began < 8, detector.name
+        for number, finding in found:
+            assert 0 <= finding.start <= finding.end <= len(asked[number].text), detector.name
+
+
+ALL = detectors.detectors(frozenset(detectors.NAMES))

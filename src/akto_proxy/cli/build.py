@@ -33,7 +33,7 @@ from akto_proxy.policy.scope import Scope
 RULES = "guard/rules"
 PACKS = "policy/packs"
 DEFAULT_PACK = "default"
-SCANNED: frozenset[str] = frozenset()
+SCANNED = frozenset(("prompt-attack", "harm", "names"))
 """The detectors that `akto-proxy scan` runs beside the rules."""
 COMMON_PATH = "/v1/chat/completions"
 

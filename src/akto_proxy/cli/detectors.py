@@ -10,7 +10,12 @@ from collections.abc import Callable
 from functools import cached_property
 
 from akto_proxy.config import assets
+from akto_proxy.guard.learned.attack import PromptAttackDetector
+from akto_proxy.guard.learned.conversation import ConversationDetector, SeenCache
 from akto_proxy.guard.learned.features import Reader
+from akto_proxy.guard.learned.harm import HarmDetector
+from akto_proxy.guard.learned.tagger import NameTagger
+from akto_proxy.guard.learned.text import TextModel
 from akto_proxy.guard.learned.weights import Weights
 from akto_proxy.guard.output.code import CodeDetector
 from akto_proxy.guard.output.form import GibberishDetector, InvisibleTextDetector, RepetitionDetector
@@ -31,11 +36,22 @@ class _Parts:
         return Reader()
 
     @cached_property
+    def model(self) -> TextModel:
+        return TextModel.load(assets.mapped(f"{WEIGHTS}/text.bin"), self.reader)
+
+    @cached_property
+    def names(self) -> NameTagger:
+        return NameTagger.load(assets.mapped(f"{WEIGHTS}/names.bin"), self.reader)
+
+    @cached_property
     def letters(self) -> Weights:
         return Weights.load(assets.mapped(f"{WEIGHTS}/letters.bin"))
 
 
 _MAKERS: dict[str, Callable[[_Parts], Detector]] = {
+    "prompt-attack": lambda parts: ConversationDetector(PromptAttackDetector(parts.model), SeenCache()),
+    "harm": lambda parts: HarmDetector(parts.model),
+    "names": lambda parts: parts.names,
     "code": lambda parts: CodeDetector(),
     "gibberish": lambda parts: GibberishDetector(parts.letters),
     "invisible": lambda parts: InvisibleTextDetector(),

@@ -58,6 +58,7 @@ _CHECKS: Mapping[str, Validator] = MappingProxyType(
         "phone_nanp": _worth(0.65, generic.phone_nanp),
         "phone_national": _worth(0.6, generic.phone_national),
         "secret_bare": _worth(0.72, secret.secret_bare),
+        "secret_brackets": _worth(0.7, secret.secret_brackets),
         "secret_prose": _worth(0.7, secret.secret_prose),
         "secret_quoted": _worth(0.75, secret.secret_quoted),
         "secret_strong": _worth(0.65, secret.secret_strong),

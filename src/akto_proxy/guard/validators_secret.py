@@ -40,6 +40,8 @@ _IDENTIFIER = re.compile(
     re.IGNORECASE,
 )
 _WORDY = re.compile(r"[A-Za-z]+(?:[-_'][A-Za-z0-9]+)+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d?", re.ASCII)
+# What begins as code does: a call, a subscript, a reference.
+_CALL = re.compile(r"[A-Za-z_][\w.]{2,}[(\[]|\$[{(]|\{\{?|[(\[<%]")
 _SPECIAL = frozenset("!@#$%^&*+=?~|;:<>{}[]()")
 
 
@@ -104,6 +106,19 @@ def secret_bare(text: str) -> bool:
     if not digit:
         return special and len(text) >= 8 and lower + upper + special >= 2 and len(set(text) & _SPECIAL) >= 2
     return letters and entropy(text) >= 2.3
+
+
+def secret_brackets(text: str) -> bool:
+    """An unquoted value with brackets in it that do not match, as in a password drawn at random and never in code."""
+    text = text.rstrip(".,;:)]}>'\"`")
+    kinds = _kinds(text)
+    if _balanced(text) or not (kinds[0] or kinds[1]) or len(text) < 10 or _CALL.match(text):
+        return False
+    return len(set(text) & _SPECIAL) >= (3 if kinds[2] else 6) and entropy(text) >= 3.0
+
+
+def _balanced(text: str) -> bool:
+    return all(text.count(first) == text.count(last) for first, last in ("()", "[]", "{}"))
 
 
 def secret_prose(text: str) -> bool:

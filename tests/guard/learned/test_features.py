@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akto_proxy.guard.learned.features import PIECE, Reader, grams, lookup
+from akto_proxy.guard.learned.features import MOST_PIECES, PIECE, Reader, grams, lookup, pieces
 
 READER = Reader()
 
@@ -51,3 +51,17 @@ def test_unknown_words_have_row_zero():
     place = int(hashes[0]) >> 54
     slots[place], checks[place] = 7, int(hashes[0]) & 0xFFFF
     assert lookup(hashes, slots, checks).tolist()[0] == 7
+
+
+@pytest.mark.parametrize("size", [0, 10, PIECE, PIECE + 1, 3 * PIECE])
+def test_pieces_cover_the_text_and_overlap(size):
+    text = "".join(chr(97 + k % 26) for k in range(size))
+    cut = list(pieces(text, 100))
+    assert all(text[at : at + PIECE] == piece for at, piece in cut)
+    assert {k for at, piece in cut for k in range(at, at + len(piece))} == set(range(size))
+
+
+def test_of_a_huge_text_the_ends_are_read():
+    cut = list(pieces("x" * 10_000_000, 256))
+    assert len(cut) == MOST_PIECES
+    assert cut[-1][0] + len(cut[-1][1]) == 10_000_000

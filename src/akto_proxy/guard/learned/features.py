@@ -6,6 +6,7 @@ sees a word. Digits all count as `0`. Trade-off: two n-grams may share a bucket;
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ Hashes = NDArray[np.uint64]
 SPACE, WORD, GLYPH, MARK, ENDER, QUIET, DOT, BREAK = 0, 1, 2, 3, 4, 5, 6, 7
 #: A longer text is read in pieces of this many characters, so that memory stays bounded.
 PIECE = 4096
+#: Of a text with more pieces, the first three quarters of so many and the last quarter are read.
+MOST_PIECES = 64
 #: A sentence longer than this many tokens is cut.
 WINDOW = 40
 
@@ -139,6 +142,23 @@ class Reader:
             free = words[place] == 0  # the first word keeps a contested place
             words[place[free]], classes[place[free]] = hashes[free], number
         return words, classes
+
+
+def pieces(text: str, overlap: int) -> Iterator[tuple[int, str]]:
+    """Where each piece of `text` begins, and the piece; neighbours share `overlap` characters.
+
+    A text of more than MOST_PIECES has a gap in its middle: rules read it whole, models do not.
+    """
+    if len(text) <= PIECE:
+        yield 0, text
+        return
+    starts = range(0, len(text) - overlap, PIECE - overlap)
+    chosen = [*starts]
+    if len(chosen) > MOST_PIECES:
+        tail = MOST_PIECES // 4
+        chosen = chosen[: MOST_PIECES - tail] + chosen[-tail:]
+    for at in chosen:
+        yield at, text[at : at + PIECE]
 
 
 def _kinds() -> NDArray[np.uint8]:

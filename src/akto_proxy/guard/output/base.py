@@ -15,14 +15,25 @@ def answers(segments: Sequence[Segment]) -> Iterator[tuple[int, str]]:
     """The segments a model wrote in this exchange, with their numbers."""
     for number, segment in enumerate(segments):
         if segment.role is Role.ASSISTANT and segment.direction is Direction.RESPONSE and segment.text:
-            yield number, segment.text[:LIMIT]
+            yield number, _readable(segment.text[:LIMIT])
 
 
 def spoken(segments: Sequence[Segment]) -> Iterator[tuple[int, str]]:
     """All segments but the operator's own, with their numbers."""
     for number, segment in enumerate(segments):
         if segment.role is not Role.SYSTEM and segment.text:
-            yield number, segment.text[:LIMIT]
+            yield number, _readable(segment.text[:LIMIT])
+
+
+def _readable(text: str) -> str:
+    """`text`, each lone surrogate a question mark, so that every pattern can be asked; places stay as they are."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 class Structural(ABC):

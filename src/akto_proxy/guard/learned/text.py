@@ -1,0 +1,171 @@
+"""The text model: one small network that reads a text once, for prompt attacks and for harmful requests alike.
+
+Per sentence: hashed n-gram vectors (what is said), filters over word vectors (what is meant), where it stands. The
+loudest sentence speaks for the text, so one injected line is found in a long document. The arithmetic is that of
+`training/attack_model.py`. Trade-off: a thought spread thinly over many calm sentences is heard only faintly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akto_proxy.guard.learned.features import Reader, Tokens, grams, lookup, pieces
+from akto_proxy.guard.learned.weights import Weights
+
+Floats = NDArray[np.float32]
+#: Neighbouring pieces of a long text share this many characters.
+_OVERLAP = 256
+#: Texts of which the reading is remembered, so that several detectors read them once.
+_REMEMBERED = 64
+#: A longer text is not remembered: it would cost more memory than it saves work.
+_REMEMBER_UP_TO = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model made of a text: logits for the roles user and tool, kinds, hazards, and its loudest sentences."""
+
+    attack: tuple[float, float]
+    kinds: tuple[float, ...]
+    hazards: tuple[float, ...]
+    spans: tuple[tuple[int, int], tuple[int, int]]
+
+
+class TextModel:
+    """Reads texts with the weights given. Build it once and hand it to each detector; threads may share it."""
+
+    def __init__(self, weights: Weights, reader: Reader) -> None:
+        self.meta: dict[str, Any] = weights.meta
+        self._reader = reader
+        self._bits = int(weights.meta["bits"])
+        self._width = int(weights.meta["width"])
+        a = weights.arrays
+        self._table, self._slots, self._checks, self._conv = a["table"], a["slots"], a["checks"], a["conv"]
+        scale = np.float32(weights.meta["conv_scale"])
+        self._conv_scale, self._table_scale = scale, np.float32(weights.meta["table_scale"])
+        names = ("conv_bias", "first_w", "first_b", "second_w", "second_b", "doc_w", "doc_b", "last_w", "last_b")
+        self._dense: dict[str, Floats] = {name: a[name].astype(np.float32) for name in names}
+        self._bias = np.round(self._dense["conv_bias"] / scale).astype(np.int16)
+        self._known: dict[str, Reading] = {}
+
+    @classmethod
+    def load(cls, data: bytes | memoryview, reader: Reader | None = None) -> TextModel:
+        """The model in a weights file. The large arrays stay views of `data`.
+
+        Raises:
+            ValueError: not a weights file.
+        """
+        return cls(Weights.load(data), reader or Reader())
+
+    def read(self, text: str) -> Reading:
+        """What the model makes of `text`; of a long one, the strongest of its pieces."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        reading = _strongest([self._piece(piece, at) for at, piece in pieces(text, _OVERLAP)])
+        if len(text) <= _REMEMBER_UP_TO:
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}  # a fresh one: threads that hold the old one are not disturbed
+            self._known[text] = reading
+        return reading
+
+    def _piece(self, text: str, at: int) -> Reading:
+        tokens = self._reader.read(text)
+        if not tokens.count:
+            return _SILENT
+        edges = np.flatnonzero(np.diff(tokens.windows, prepend=-1))
+        z = self._sentences(tokens)
+        loud = self._filters(tokens, edges)
+        mean = z.mean(0)
+        x = np.concatenate(
+            [
+                z,
+                _shift(z, 1),
+                _shift(z, -1),
+                np.broadcast_to(mean, z.shape),
+                _structure(edges, len(tokens.hashes)),
+                loud,
+            ],
+            1,
+        )
+        d = self._dense
+        hidden = np.maximum(x @ d["first_w"] + d["first_b"], 0)
+        window = hidden @ d["second_w"] + d["second_b"]
+        top = window.max(0)
+        pool = top + np.log(np.exp(window - top).sum(0))
+        whole = np.concatenate([mean, z.max(0), hidden.max(0), loud.max(0)])
+        whole = np.maximum(whole @ d["doc_w"] + d["doc_b"], 0) @ d["last_w"] + d["last_b"]
+        attack = pool + 2 * np.tanh(whole[:2] / 2)
+        spans = [self._span(tokens, edges, int(window[:, role].argmax()), at) for role in (0, 1)]
+        return Reading(
+            (float(attack[0]), float(attack[1])),
+            tuple(whole[2:6].tolist()),
+            tuple(whole[6:].tolist()),
+            (spans[0], spans[1]),
+        )
+
+    def _sentences(self, tokens: Tokens) -> Floats:
+        buckets, windows = grams(tokens, self._bits)
+        rows = self._table.take(buckets, 0).astype(np.float32)
+        member = np.zeros((tokens.count, len(windows)), np.float32)
+        member[windows, np.arange(len(windows))] = 1
+        counts = np.bincount(windows, minlength=tokens.count)
+        return np.asarray((member @ rows) * (self._table_scale / np.sqrt(counts, dtype=np.float32))[:, None])
+
+    def _filters(self, tokens: Tokens, edges: NDArray[np.int64]) -> Floats:
+        rows = lookup(tokens.hashes, self._slots, self._checks)
+        size = len(self._bias)
+        y = self._conv.take(rows, 0).astype(np.int16)  # sums of a few int8 values cannot overflow
+        half = self._width // 2
+        out = y[:, half * size : (half + 1) * size] + self._bias
+        for move in range(1, half + 1):
+            if move < len(rows):
+                out[:-move] += y[move:, (half + move) * size : (half + move + 1) * size]
+                out[move:] += y[:-move, (half - move) * size : (half - move + 1) * size]
+        top = np.maximum.reduceat(out, edges, axis=0)
+        return np.asarray(np.maximum(top, 0) * self._conv_scale, np.float32)
+
+    @staticmethod
+    def _span(tokens: Tokens, edges: NDArray[np.int64], window: int, at: int) -> tuple[int, int]:
+        last = edges[window + 1] - 1 if window + 1 < len(edges) else len(tokens.ends) - 1
+        return int(tokens.starts[edges[window]]) + at, int(tokens.ends[last]) + at
+
+
+_SILENT = Reading((-30.0, -30.0), (0.0,) * 4, (30.0,) + (-30.0,) * 14, ((0, 0), (0, 0)))
+
+
+def _shift(z: Floats, by: int) -> Floats:
+    out = np.zeros_like(z)
+    if by > 0:
+        out[by:] = z[:-by]
+    else:
+        out[:by] = z[-by:]
+    return out
+
+
+def _structure(edges: NDArray[np.int64], tokens: int) -> Floats:
+    total = len(edges)
+    place = np.arange(total, dtype=np.float32)
+    sizes = np.diff(edges, append=tokens)
+    out = np.empty((total, 6), np.float32)
+    out[:, 0] = place == 0
+    out[:, 1] = place == total - 1
+    out[:, 2] = total == 1
+    out[:, 3] = np.log1p(sizes) / 4
+    out[:, 4] = np.log1p(total) / 4
+    out[:, 5] = place / total
+    return out
+
+
+def _strongest(read: list[Reading]) -> Reading:
+    if len(read) == 1:
+        return read[0]
+    user = max(read, key=lambda r: r.attack[0])
+    tool = max(read, key=lambda r: r.attack[1])
+    harm = max(read, key=lambda r: max(r.hazards[1:]) - r.hazards[0])
+    kinds = tool.kinds if tool.attack[1] > user.attack[0] else user.kinds
+    return Reading((user.attack[0], tool.attack[1]), kinds, harm.hazards, (user.spans[0], tool.spans[1]))

@@ -1,0 +1,9 @@
+import pytest
+
+from akto_proxy.config import assets
+from akto_proxy.guard.learned.text import TextModel
+
+
+@pytest.fixture(scope="session")
+def model():
+    return TextModel.load(assets.read_bytes("guard/weights/text.bin"))
