@@ -16,6 +16,8 @@ KNOWN = {
         RuleInfo("aws-access-key", "AWS_ACCESS_KEY", "secrets", family="secrets-cloud", controls=("CWE-798",)),
         RuleInfo("email", "EMAIL_ADDRESS", "pii", family="pii-generic"),
         RuleInfo("us-ssn", "US_SSN", "pii", family="pii-us"),
+        RuleInfo("injection-override", "PROMPT_INJECTION", "injection", family="injection"),
+        RuleInfo("jailbreak-persona", "JAILBREAK", "jailbreak", family="injection"),
     )
 }
 
