@@ -66,7 +66,11 @@ def test_own_rules_go_to_the_engine_and_are_enabled(known, policy):
 def test_only_needed_detectors_are_named(known, policy):
     assert PolicySet([policy()], known).detectors == {"engine"}
     assert PolicySet([policy(rules=[{"detect": "harm-s1"}])], known).detectors == {"harm"}
-    assert PolicySet([policy(rules=[{"detect": "jailbreak"}])], known).detectors == {"engine", "jailbreak", "prompt-attack"}
+    assert PolicySet([policy(rules=[{"detect": "jailbreak"}])], known).detectors == {
+        "engine",
+        "jailbreak",
+        "prompt-attack",
+    }
 
 
 def test_a_detector_that_was_installed_can_be_named(known, policy):
