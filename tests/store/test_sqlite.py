@@ -9,13 +9,11 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import orjson
 import pytest
 
-from akto_proxy.errors import ConfigError, StorageError
+from akto_proxy.errors import StorageError
 from akto_proxy.model import Trace
 from akto_proxy.store.face import By, Filter, Retention
-from akto_proxy.store.open import open_traces
 from akto_proxy.store.sqlite import SqliteStore
 from akto_proxy.store.sqlite_schema import MIGRATIONS, migrate
 
@@ -219,30 +217,3 @@ def test_a_full_disk_is_said_and_the_store_goes_on_after(tmp_path: Path, trace_o
     store._db.execute("PRAGMA max_page_count = 1000000")
     assert store.insert_many(big) == 100
     store.close()
-
-
-def test_one_url_chooses_the_engine(tmp_path: Path) -> None:
-    for url in (str(tmp_path / "a.db"), f"sqlite:///{tmp_path}/b.db"):
-        store = open_traces(url)
-        assert store.storage().engine == "sqlite"
-        store.close()
-    assert (tmp_path / "b.db").exists()
-    for bad in ("mysql://x/y", "sqlite://", "clickhouse://h/a;b"):
-        with pytest.raises(ConfigError):
-            open_traces(bad)
-    with pytest.raises(StorageError, match="cannot be reached"):
-        open_traces("clickhouse://user:hunter2@127.0.0.1:1/akto", timeout=2.0)
-
-
-def test_export_is_json_lines_or_parquet(tmp_path: Path, trace_of: Make) -> None:
-    from akto_proxy.store.export import write_jsonl, write_parquet
-
-    records = [orjson.dumps(trace_of(number)) for number in range(20)]
-    with (tmp_path / "out.jsonl").open("wb") as file:
-        assert write_jsonl(iter(records), file) == 20
-    assert (tmp_path / "out.jsonl").read_bytes().splitlines() == records
-    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow (optional, for Parquet) is not installed")
-    assert write_parquet(iter(records), tmp_path / "out.parquet") == 20
-    table = parquet.read_table(tmp_path / "out.parquet")
-    assert table.column("record").to_pylist() == [record.decode() for record in records]
-    assert table.column("user").to_pylist()[1] == "user1"

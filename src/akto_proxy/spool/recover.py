@@ -25,7 +25,7 @@ class Tail:
 
 def recover(root: Path, directory: Path) -> Tail:
     """Make the directory sound again. The caller holds its lock."""
-    torn = 0
+    torn = least = 0
     for path in reversed(segments(directory)):
         last: Frame | Damage | None = None
         for item in read_segment(path):
@@ -38,7 +38,8 @@ def recover(root: Path, directory: Path) -> Tail:
         if last is not None:
             return Tail(last.number + 1, last.chain, torn)
         if path.stat().st_size == 0:
+            least = max(least, first_number(path))
             path.unlink()
         else:  # nothing readable: numbers go on behind all that can have been in it
             return Tail(first_number(path) + path.stat().st_size, GENESIS, torn)
-    return Tail(fastest_cursor(directory).number, GENESIS, torn)
+    return Tail(max(least, fastest_cursor(directory).number), GENESIS, torn)
