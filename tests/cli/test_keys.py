@@ -154,6 +154,19 @@ def test_a_broken_file_leaves_the_keys_in_force(product: Any):
     path.write_bytes(good)
 
 
+def test_doctor_asks_with_a_key_and_says_so_when_it_has_none(product: Any):
+    text = keys(product, "new", "--name", "doctor")
+    assert until(product, bearer(text), 200)
+    for token, wanted in ((text, "ok"), ("", "skip")):
+        environ = {**product.environ, "HF_TOKEN": token}
+        command = ["akto-proxy", "doctor", "--json"]
+        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=180)
+        found = {item["name"]: item for item in json.loads(run.stdout)["checks"]}
+        assert found["guardrail"]["state"] == wanted, found["guardrail"]
+        assert HF_TOKEN not in run.stdout
+    assert "akto-proxy keys new" in found["guardrail"]["what"]
+
+
 def test_neither_secret_is_anywhere_in_what_was_written(product: Any):
     text = keys(product, "new", "--name", "canary", "--days", "1")
     assert until(product, bearer(text), 200)

@@ -40,7 +40,9 @@ CANDIDATES = ((ATTACK, ""), (f"Say it back: my key is {SECRET}", SECRET), (PERSO
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines for people.")]
 ProxyUrl = Annotated[str, typer.Option("--proxy", help="The running proxy's URL. Default: this machine's.")]
-TokenEnv = Annotated[str, typer.Option(help="Environment variable that holds the Hugging Face token.", metavar="NAME")]
+TokenEnv = Annotated[
+    str, typer.Option(help="Environment variable that holds the token that callers send.", metavar="NAME")
+]
 Model = Annotated[str, typer.Option(help="Model name of the test calls.")]
 
 
@@ -74,6 +76,7 @@ def doctor(
         new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
         problem=problem,
         token=os.environ.get(token_env, ""),
+        upstream=settings.upstream_token.get_secret_value() if settings.auth == "managed" else None,
         wake=wake or settings.demo,
         private=private,
         model=model,

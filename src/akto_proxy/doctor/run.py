@@ -29,7 +29,8 @@ class Plan:
     """What to examine.
 
     `servers` take traces, the first that can be asked is asked; `probe` finds a prompt the loaded policy acts on;
-    `token` is the Hugging Face token, sent only with `wake`; `aws` gathers from AWS or says why not.
+    `token` is what callers send, sent only with `wake`; `upstream` is the token that the proxy sends in its place (None:
+    the same); `aws` gathers from AWS or says why not.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Plan:
     new_id: Callable[[], str]
     problem: str = ""
     token: str = ""
+    upstream: str | None = None
     wake: bool = False
     private: bool = False
     model: str = "tgi"
@@ -50,6 +52,11 @@ class Plan:
     lookup: Callable[[str, float], tuple[str, ...]] = sockets.lookup
     aws: Callable[[], Sequence[Result]] | None = None
     now: Callable[[], float] = time.time
+
+    @property
+    def direct(self) -> str:
+        """The token that the endpoint itself wants."""
+        return self.token if self.upstream is None else self.upstream
 
 
 @dataclass(slots=True)
@@ -121,11 +128,12 @@ def _tls(plan: Plan, seen: _Seen) -> Iterator[Result]:
 
 
 def _endpoint(plan: Plan, seen: _Seen) -> Iterator[Result]:
-    with_token = plan.wake and bool(plan.token)
-    seen.bare = http.call(plan.target, "GET", HEALTH, headers=_token(plan, with_token), timeout=plan.timeout)
+    with_token = plan.wake and bool(plan.direct)
+    headers = bearer(plan.direct if with_token else "")
+    seen.bare = http.call(plan.target, "GET", HEALTH, headers=headers, timeout=plan.timeout)
     yield network.clock(seen.bare)
     yield endpoint.state(seen.bare, plan.target, token=with_token)
-    if plan.wake and not plan.token and plan.target.is_hugging_face:
+    if plan.wake and not plan.direct and plan.target.is_hugging_face:
         yield skip("token", "no token to call the endpoint with", "export HF_TOKEN=hf_... and run with --wake again")
     large = http.call(plan.target, "POST", HEALTH, body=b" " * LARGE, timeout=plan.timeout)
     address = seen.dns.addresses[0] if seen.dns.addresses else ""
@@ -148,14 +156,16 @@ def _inference(plan: Plan, seen: _Seen) -> Iterator[Result]:
     if why:
         yield from (skip(name, why) for name in names)
         return
-    headers = {**_json(plan), **_token(plan, present=True)}
+    headers = {**_json(plan), **bearer(plan.token)}
     if plan.token:
         through = http.call(plan.proxy, "GET", HEALTH, headers=headers, timeout=plan.timeout)
         yield endpoint.token_passed(seen.bare, through)
     body = http.chat("Say hello.", model=plan.model)
     slow = plan.settings.request_timeout
     yield endpoint.inference(http.call(plan.proxy, "POST", CHAT, headers=headers, body=body, timeout=slow))
-    yield endpoint.stream(_stream(plan, plan.proxy, headers), _stream(plan, plan.target, headers))
+    yield endpoint.stream(
+        _stream(plan, plan.proxy, headers), _stream(plan, plan.target, {**_json(plan), **bearer(plan.direct)})
+    )
 
 
 def _stream(plan: Plan, target: Target, headers: Mapping[str, str]) -> StreamFacts:
@@ -225,10 +235,23 @@ def _policy(plan: Plan, seen: _Seen) -> Iterator[Result]:
     if not seen.proxy_up:
         yield skip("guardrail", "no proxy answers")
         return
+    managed = plan.settings.auth == "managed"
+    if managed and (why := _keyless(plan, probe)):
+        yield skip("guardrail", why)
+        return
     body = http.chat(probe.prompt, model=plan.model)
-    seen.asked = http.call(plan.proxy, "POST", CHAT, headers=_json(plan), body=body, timeout=plan.timeout * 2)
+    headers = {**_json(plan), **bearer(plan.token if managed else "")}
+    seen.asked = http.call(plan.proxy, "POST", CHAT, headers=headers, body=body, timeout=plan.timeout * 2)
     seen.trace = _look(plan, seen.asked.trace_id)
     yield records.triggered(probe, seen.asked, seen.trace)
+
+
+def _keyless(plan: Plan, probe: Probe) -> str:
+    """Why the prompt cannot be sent to a proxy that wants a key of its own, "" when it can."""
+    if not plan.token:
+        return "AUTH=managed: the proxy wants a key; put one (akto-proxy keys new) in HF_TOKEN and run again"
+    blocked = probe.expected == "block"
+    return "" if blocked or plan.wake else "AUTH=managed: this prompt would reach the endpoint; run with --wake"
 
 
 def _look(plan: Plan, trace_id: str) -> TraceFacts:
@@ -264,8 +287,9 @@ def _json(_: Plan) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-Session-Id": SESSION}
 
 
-def _token(plan: Plan, present: bool) -> dict[str, str]:
-    return {"Authorization": f"Bearer {plan.token}"} if present and plan.token else {}
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries a token; none for none."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 STEPS: tuple[Step, ...] = (
