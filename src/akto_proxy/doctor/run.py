@@ -29,8 +29,8 @@ class Plan:
     """What to examine.
 
     `servers` take traces, the first that can be asked is asked; `probe` finds a prompt the loaded policy acts on;
-    `token` is what callers send, sent only with `wake`; `upstream` is the token that the proxy sends in its place (None:
-    the same); `aws` gathers from AWS or says why not.
+    `token` is what callers send, sent only with `wake`; `upstream` is what the proxy sends in its place (None: the
+    same); `aws` gathers from AWS or says why not.
     """
 
     settings: Settings
