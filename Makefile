@@ -2,16 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 STAMP := $(VENV)/.installed
 
 .PHONY: run services test lint unit test-e2e bench clean
 
-$(STAMP): pyproject.toml
+$(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[server]'
+	touch $(READY)
+
+$(STAMP): $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,deploy]'
 	touch $(STAMP)
 
-run: $(STAMP)
+run: $(READY)
 	$(BIN)/akto-proxy up
 
 services:
