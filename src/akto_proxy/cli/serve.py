@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 import uvicorn
 
-from akto_proxy.cli import build, logs
+from akto_proxy.cli import logs
 from akto_proxy.cli.numbers import Numbers
+from akto_proxy.cli.pages import pages
 from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
@@ -24,15 +25,10 @@ from akto_proxy.collector.app import create_app as create_collector
 from akto_proxy.collector.intake import Intake
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
-from akto_proxy.dashboard.app import create_app as create_dashboard
-from akto_proxy.dashboard.house import Options
-from akto_proxy.dashboard.workshop import Workshop
-from akto_proxy.errors import ConfigError
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_server
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.face import Retention, Storage, TraceStore
 from akto_proxy.store.open import open_traces
-from akto_proxy.store.seal import opener
 
 _log = structlog.get_logger("akto_proxy.server")
 INGEST_KEY = "ingest.key"
@@ -119,42 +115,6 @@ def numbers(settings: Settings, intake: Intake, traces: TraceStore, watch: Watch
     board = Board(settings.data_path / FOLDER, "server", now=time.time)
     address = (settings.admin_host, settings.admin_port) if alone and settings.admin_port else None
     return Numbers(board, fresh, metadata.version("akto-agent-proxy"), address)
-
-
-def pages(settings: Settings, traces: TraceStore, control: SqlControlStore, notifier: Watching) -> Any:
-    """The dashboard over these stores."""
-    packs = {name: build.pack_text(name) for name in build.pack_names()}
-    scanner = build.scanner_for_scan(settings)
-    workshop = Workshop(
-        build.shipped_rules(),
-        default=build.text(settings),
-        packs=packs,
-        scan=scanner.scan,
-        engine=scanner.engine,
-        key=key_of(settings, "deployment.key"),
-    )
-    sealed = settings.capture_key.get_secret_value()
-    options = Options(
-        proxy_url=f"http://127.0.0.1:{settings.akto_proxy_port}",
-        about=(
-            ("APP_URL", settings.app_url or "the built-in demonstration endpoint"),
-            ("CAPTURE", settings.capture),
-            ("RETENTION_DAYS", f"{settings.retention_days:g}"),
-        ),
-    )
-    try:
-        return create_dashboard(
-            traces=traces,
-            control=control,
-            workshop=workshop,
-            clock=time.time,
-            randomness=os.urandom,
-            options=options,
-            notifier=notifier,
-            unseal=opener(sealed) if sealed else None,
-        )
-    except ConfigError as error:
-        raise ConfigError(f"dashboard: {error}") from None
 
 
 class Dispatcher:

@@ -140,6 +140,18 @@ class Settings(BaseSettings):
     )
     server_host: str = Field("127.0.0.1", description="Address of the collector and the dashboard.")
     server_port: Port = Field(8090, description="Port of the collector and the dashboard.")
+    dashboard_url: str = Field("", description="Where people open the pages: https://guard.example. Empty: as served.")
+    two_people: bool = Field(False, description="Whether a change that weakens a policy needs a second person's yes.")
+    oidc_issuer: str = Field("", description="OpenID Connect issuer for single sign-on. Empty: local accounts only.")
+    oidc_client_id: str = Field("", description="Client id that the issuer gave to DASHBOARD_URL/oidc/callback.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Client secret that the issuer gave.")
+    oidc_name: str = Field("single sign-on", description="What the sign-in page calls the issuer.")
+    oidc_name_claim: str = Field("email", description="Claim that names a person.")
+    oidc_role_claim: str = Field("groups", description="Claim that OIDC_ROLES looks at.")
+    oidc_roles: Listed = Field((), description="value=role list: security=editor,staff=viewer. The highest counts.")
+    oidc_default_role: Literal["viewer", "analyst", "editor", "admin"] = Field(
+        "viewer", description="Role of a person for whom no entry of OIDC_ROLES holds."
+    )
     admin_host: str = Field("127.0.0.1", description="Address of /metrics and the admin routes.")
     admin_port: Port = Field(9090, description="Port of /metrics; 0 switches it off.")
     profiling: bool = Field(False, description="Serve /debug/profile on the admin port (docs/guides/operations.md).")
@@ -152,6 +164,7 @@ class Settings(BaseSettings):
         "extra_routes",
         "packs",
         "retention_by_sensitivity",
+        "oidc_roles",
         mode="before",
     )
     @classmethod
@@ -164,7 +177,7 @@ class Settings(BaseSettings):
         level = value.strip().upper() if isinstance(value, str) else value
         return {"WARN": "WARNING", "TRACE": "DEBUG", "CRITICAL": "ERROR"}.get(cast("str", level), level)
 
-    @field_validator("app_url", "akto_api_base_url", "akto_policy_url", "otlp_endpoint")
+    @field_validator("app_url", "akto_api_base_url", "akto_policy_url", "otlp_endpoint", "dashboard_url", "oidc_issuer")
     @classmethod
     def _url(cls, value: str) -> str:
         if not value:
@@ -198,6 +211,15 @@ class Settings(BaseSettings):
             name, _, days = entry.partition("=")
             if name not in known or not days.replace(".", "", 1).isdigit():
                 raise ValueError(f"each entry is SENSITIVITY=DAYS with one of {', '.join(known)}; 0 days is for ever")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            claim, _, role = entry.rpartition("=")
+            if not claim or role not in ("viewer", "analyst", "editor", "admin"):
+                raise ValueError("each entry is value=role with the role viewer, analyst, editor or admin")
         return value
 
     @field_validator("trusted_proxies")
@@ -236,6 +258,8 @@ class Settings(BaseSettings):
             raise ValueError("policy_source: `akto` needs AKTO_POLICY_URL and AKTO_API_TOKEN; set both")
         if self.capture == "full" and not self.capture_key.get_secret_value():
             raise ValueError("capture_key: CAPTURE=full needs a key; make one with `openssl rand -base64 32`")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
+            raise ValueError("oidc_issuer: set oidc_client_id and oidc_client_secret too")
         return self
 
     @classmethod

@@ -15,11 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from akto_proxy.dashboard.api import v1
+from akto_proxy.dashboard.api import decisions as api_decisions
+from akto_proxy.dashboard.api import incidents as api_incidents
+from akto_proxy.dashboard.api import policy as api_policy
+from akto_proxy.dashboard.api import run as api_run
+from akto_proxy.dashboard.api import traces as api_traces
 from akto_proxy.dashboard.house import House, Options, house
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.printer import Printer
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.roles import Role, role_named
 from akto_proxy.dashboard.sessions import Sessions
@@ -31,14 +36,18 @@ from akto_proxy.dashboard.throttle import Throttle
 from akto_proxy.dashboard.views import (
     activity,
     door,
+    exception,
     incidents,
     overview,
     policies,
+    policy_texts,
     profiles,
     reference,
     reports,
+    sessions,
     settings,
     traces,
+    trials,
 )
 from akto_proxy.dashboard.web import (
     BadInputError,
@@ -72,6 +81,7 @@ def create_app(
     workshop: Workshop,
     notifier: Notifier | None = None,
     provider: Provider | None = None,
+    printer: Printer | None = None,
     unseal: Callable[[str], bytes] | None = None,
     hasher: PasswordHasher | None = None,
 ) -> FastAPI:
@@ -99,6 +109,7 @@ def create_app(
         notifier=notifier,
         unseal=unseal,
         sso=Sso(provider, clock) if provider else None,
+        printer=printer,
     )
     app.state.identify = identify
     app.mount("/static", statics)
@@ -111,8 +122,12 @@ def create_app(
     return app
 
 
-_PAGES = (door, overview, traces, activity, policies, incidents, profiles, reports, settings, reference)
-_AREAS = (*(module.AREA for module in _PAGES), *v1.AREAS)
+_PAGES = (
+    *(door, overview, traces, sessions, activity, exception, policies, policy_texts, trials),
+    *(incidents, profiles, reports, settings, reference),
+)
+_API = (api_traces, api_decisions, api_policy, api_incidents, api_run)
+_AREAS = tuple(module.AREA for module in (*_PAGES, *_API))
 
 
 def identify(request: Request) -> Me | None:

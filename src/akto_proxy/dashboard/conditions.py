@@ -6,6 +6,7 @@ Unknown or malformed values filter nothing rather than fail: a link from elsewhe
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ WORDS = (
     "category",
     "entity",
     "policy",
+    "direction",
     "text",
 )
 """Parameters that are the fields of a Filter, by the same name."""
@@ -58,13 +60,13 @@ class Conditions:
 
 
 def conditions(params: Mapping[str, str], now: float, *, default: str = "24h") -> Conditions:
-    """Read query parameters. `since` is one of RANGES, or `from` and `to` are Unix seconds."""
+    """Read query parameters. `since` is one of RANGES, or `from` and `to` are Unix seconds or ISO 8601 (UTC)."""
     asked = {key: value.strip()[:MAX_VALUE] for key, value in params.items() if value.strip()}
     since = asked.get("since", default)
     since = since if since in RANGES else default
     start, end = _around(RANGES[since], now)
     if "from" in asked or "to" in asked:
-        since, start, end = "", _float(asked.get("from", "")), _float(asked.get("to", ""))
+        since, start, end = "", _moment(asked.get("from", "")), _moment(asked.get("to", ""))
     words = {key: asked[key] for key in WORDS if key in asked}
     where = Filter(
         since=start,
@@ -72,7 +74,7 @@ def conditions(params: Mapping[str, str], now: float, *, default: str = "24h") -
         verdicts=tuple(action for action in Action if action.label in asked.get("verdict", "").split(",")),
         severity=next((level for level in Severity if level.label == asked.get("severity")), None),
         bypassed={"yes": True, "no": False}.get(asked.get("bypassed", "")),
-        status=int(asked["status"]) if asked.get("status", "").isascii() and asked.get("status", "").isdigit() else 0,
+        status=_status(asked.get("status", "")),
         **words,
     )
     known = {*WORDS, "since", "from", "to", "verdict", "severity", "bypassed", "status"}
@@ -95,9 +97,17 @@ def step_for(where: Filter, now: float, *, buckets: int = 60) -> float:
     return float(next((step for step in rounds if span / step <= buckets), 2592000))
 
 
-def _float(text: str) -> float:
+def _status(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) == 3 else 0
+
+
+def _moment(text: str) -> float:
+    """Unix seconds, or what a date field of a page says (read as UTC); 0 where it is neither."""
     try:
         value = float(text)
     except ValueError:
-        return 0.0
+        try:
+            value = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
+        except (ValueError, OverflowError):
+            return 0.0
     return value if 0 <= value < 1e11 else 0.0

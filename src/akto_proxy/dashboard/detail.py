@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from akto_proxy.dashboard.conversation import Turn, turns
@@ -27,6 +28,18 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the call's time, for the figure: what, from and how long (microseconds), its shares in per cent."""
+
+    name: str
+    kind: str
+    start: int
+    took: int
+    left: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What the page shows of a trace."""
 
@@ -35,26 +48,54 @@ class Shown:
     request_raw: str
     response_raw: str
     curl: str
-    guard_share: float
-    model_share: float
+    spans: tuple[Span, ...]
+    held: int
     stopped_before_model: bool
 
 
 def detail(trace: Trace, proxy_url: str) -> Shown:
     """Make `trace` ready."""
-    total = max(1, trace.timing.total)
-    guard = min(100.0, 100 * trace.timing.guard / total)
-    model = min(100.0 - guard, 100 * trace.timing.upstream_total / total)
+    stopped = trace.upstream_status == 0 and trace.timing.upstream_first == 0
+    response = _marked(turns(trace.response, "assistant"), trace.decisions, Direction.RESPONSE)
+    timing = trace.timing
     return Shown(
         request=_marked(turns(trace.request, "user"), trace.decisions, Direction.REQUEST),
-        response=_marked(turns(trace.response, "assistant"), trace.decisions, Direction.RESPONSE),
+        response=response or _refusal(trace),
         request_raw=_raw(trace.request),
         response_raw=_raw(trace.response),
         curl=curl(trace, proxy_url),
-        guard_share=round(guard, 2),
-        model_share=round(model, 2),
-        stopped_before_model=trace.upstream_status == 0,
+        spans=tuple(_spans(trace, stopped)),
+        held=max(0, timing.first_byte - timing.upstream_first) if timing.upstream_first and timing.first_byte else 0,
+        stopped_before_model=stopped,
     )
+
+
+def _spans(trace: Trace, stopped: bool) -> Iterator[Span]:
+    """What took the time: our guard in all, the wait for the model, its answer, and when the caller got it."""
+    timing = trace.timing
+    whole = max(1, timing.total)
+    parts = [("Our guard, in all", "guard", 0, timing.guard)]
+    if not stopped:
+        last = timing.upstream_total or timing.total
+        parts.append(("Model, to its first byte", "wait", 0, timing.upstream_first))
+        parts.append(("Model, to its last byte", "model", timing.upstream_first, last - timing.upstream_first))
+    if timing.first_byte:
+        parts.append(("Caller, first to last byte", "caller", timing.first_byte, timing.total - timing.first_byte))
+    for name, kind, start, took in parts:
+        left = min(99.0, 100 * start / whole)
+        yield Span(
+            name, kind, start, max(0, took), round(left, 2), round(min(100 - left, max(1, 100 * took / whole)), 2)
+        )
+
+
+def _refusal(trace: Trace) -> tuple[tuple[Turn, tuple[Piece, ...]], ...]:
+    """What stands for an answer that is not kept because it was ours: the refusal, told from the decisions."""
+    blocks = [decision for decision in trace.decisions if decision.action is Action.BLOCK]
+    if trace.verdict is not Action.BLOCK or not blocks:
+        return ()
+    named = "; ".join(dict.fromkeys(f"policy {item.policy}, rule {item.rule}" for item in blocks))
+    text = f"Refused with HTTP {trace.status}: {named}."
+    return ((Turn("proxy", text, name="what the caller was told, in short"), (Piece(text),)),)
 
 
 def _marked(

@@ -30,6 +30,14 @@ def micros(value: float) -> str:
     return f"{value / 1_000_000:.2f} s" if value < 100_000_000 else f"{value / 1_000_000:.0f} s"
 
 
+def span(seconds: float) -> str:
+    """A length of time in its largest whole unit: `30 s`, `5 min`, `1 d`."""
+    for step, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= step and seconds % step == 0:
+            return f"{seconds / step:.0f} {unit}"
+    return f"{seconds:g} s"
+
+
 def size(value: float) -> str:
     """Bytes as `812 B`, `4.1 KB`, `2.0 GB` (powers of 1,000)."""
     for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB")):

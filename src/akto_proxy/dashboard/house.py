@@ -11,6 +11,7 @@ from starlette.requests import Request
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.printer import Printer
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.sessions import Sessions
 from akto_proxy.dashboard.setup import Setup
@@ -19,6 +20,7 @@ from akto_proxy.dashboard.throttle import Throttle
 from akto_proxy.dashboard.web import Me, me, peer
 from akto_proxy.dashboard.workshop import Draft, Workshop
 from akto_proxy.errors import PolicyError
+from akto_proxy.limits.schema import Limit
 from akto_proxy.store.control import AuditNote, ControlStore
 from akto_proxy.store.face import TraceStore
 
@@ -38,6 +40,12 @@ class Options:
     """Where callers reach the proxy, for the next step shown on an empty page."""
     two_people: bool = False
     """Whether a change that weakens a policy waits until a second person approves it."""
+    guarded: tuple[str, ...] = ()
+    """METHOD:path globs that the guard checks; empty is every route."""
+    guard_streams: bool = True
+    """Whether event streams are checked."""
+    limits: tuple[Limit, ...] = ()
+    """The limits in force, for the pages about those who are limited."""
     about: tuple[tuple[str, str], ...] = ()
     """What the settings page says of the running configuration (retention, capture, ...): name and value."""
 
@@ -61,6 +69,7 @@ class House:
     notifier: Notifier | None = None
     unseal: Callable[[str], bytes] | None = None
     sso: Sso | None = None
+    printer: Printer | None = None
 
     def note(self, request: Request, action: str, subject: str = "", detail: str = "") -> None:
         """Write to the audit log who did this."""

@@ -49,6 +49,7 @@ class Pages:
         env.filters.update(
             number=formats.number,
             micros=formats.micros,
+            span=formats.span,
             size=formats.size,
             percent=formats.percent,
             iso=formats.iso,
@@ -61,6 +62,7 @@ class Pages:
         )
         env.globals.update(asset=statics.url, words=all_words(), needs=Need)
         self._env = env
+        self.statics = statics
         self._badge = badge
 
     def text(self, name: str, values: Mapping[str, Any]) -> str:

@@ -55,14 +55,17 @@ class Shield:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._hosts and host.rsplit(":", 1)[0].lower() not in self._hosts and host.lower() not in self._hosts:
-            return _refuse(421, "this host name is not served here: set it with DASHBOARD_HOSTS")
+        if scope["path"] != "/healthz" and not self._served(host):  # a prober asks by an address of its own
+            return _refuse(421, "this host name is not served here: set DASHBOARD_URL to the address that people use")
         if scope["method"] not in SAFE and not same_origin(headers, host):
             return _refuse(403, "this request did not come from a page of this dashboard")
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit() or int(length) > MAX_BODY:
             return _refuse(413, f"the body is larger than {MAX_BODY} bytes")
         return None
+
+    def _served(self, host: str) -> bool:
+        return not self._hosts or not self._hosts.isdisjoint((host.lower(), host.rsplit(":", 1)[0].lower()))
 
     def _headers(self, send: Send) -> Send:
         async def with_headers(message: Message) -> None:

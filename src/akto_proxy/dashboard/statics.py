@@ -63,6 +63,14 @@ class Statics:
         """
         return self._names[name]
 
+    def text(self, name: str) -> str:
+        """The content of a file.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return self._files[self._names[name].removeprefix("/static/")].data.decode()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; mounted at `/static`."""
         path = str(scope["path"]).removeprefix(str(scope.get("root_path", ""))).lstrip("/")

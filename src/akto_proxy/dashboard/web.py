@@ -8,13 +8,15 @@ refuses to start with one. Who asks is a session cookie (browsers, with a CSRF t
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -64,6 +66,19 @@ class NotFoundError(Exception):
 
 class BadInputError(Exception):
     """A form or JSON says something that cannot be done; the message is for the person who sent it."""
+
+
+class Problem(BaseModel):
+    """What is wrong, in a sentence, and its kind."""
+
+    message: str
+    type: str
+
+
+class Refused(BaseModel):
+    """An error of the JSON API."""
+
+    error: Problem
 
 
 Identify = Callable[[Request], Me | None]
@@ -132,6 +147,7 @@ class Area:
         if self._prefix.startswith(API):
             more.setdefault("tags", [self._tag])
             more.setdefault("openapi_extra", {"x-needs-role": need.role.label if need else "none"})
+            more.setdefault("responses", {status: {"model": Refused} for status in (401, 403, 404, 413, 422, 503)})
         else:
             more.setdefault("response_class", Response)
             more["include_in_schema"] = False
@@ -165,6 +181,19 @@ def me(request: Request) -> Me:
     """Who asks, behind a gate that has checked it."""
     found: Me = request.state.me
     return found
+
+
+@contextmanager
+def cursors() -> Iterator[None]:
+    """Around a store's question that takes a cursor from an address.
+
+    Raises:
+        BadInputError: the cursor is none that a list gave.
+    """
+    try:
+        yield
+    except (ValueError, OverflowError):
+        raise BadInputError("This is not a cursor that a list gave.") from None
 
 
 def is_api(request: Request) -> bool:

@@ -75,7 +75,7 @@ class Workshop:
         engine: Engine | None = None,
         key: bytes = b"playground",
     ) -> None:
-        self._known = {rule.id: rule for rule in rules}
+        self.known = {rule.id: rule for rule in rules}
         self.rules = tuple(rules)
         self.default = default
         self.packs = dict(packs or {})
@@ -107,7 +107,7 @@ class Workshop:
 
     def _make(self, text: str) -> Draft:
         file = parse_file(text, "policy")
-        policies = PolicySet(file.policies, self._known)
+        policies = PolicySet(file.policies, self.known)
         rules = policies.custom_rules
         own = Engine(rules, database=_compile_apart(rules)) if rules else None
         return Draft(text, file, policies, own)
@@ -115,7 +115,7 @@ class Workshop:
     def problem(self, text: str) -> str:
         """Why a text cannot be used, or nothing. Its patterns are only parsed, so it may be asked at each pause."""
         try:
-            PolicySet(parse_file(text[: MAX_TEXT + 1], "policy").policies, self._known)
+            PolicySet(parse_file(text[: MAX_TEXT + 1], "policy").policies, self.known)
         except PolicyError as error:
             return str(error)
         return ""

@@ -16,6 +16,8 @@
   };
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   const dayClock = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   const times = (at = document) => {
     $$("time[data-at]", at).forEach((t) => { t.textContent = ago(+t.dataset.at); });
     $$("time[data-clock]", at).forEach((t) => {
@@ -42,7 +44,7 @@
       width: box.clientWidth, height: box.classList.contains("short") ? 150 : 240, legend: { show: false }, padding: [8, 6, 0, 0],
       cursor: { y: false, points: { show: !stack }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, lo, hi) => [0, Math.max(1, hi * 1.08)] } },
-      axes: [{ ...axis, grid: { show: false }, space: 70 }, { ...axis, size: 44, values: (_, v) => v.map(short) }],
+      axes: [{ ...axis, grid: { show: false }, space: 70, values: (_, at, __, ___, step) => at.map((t) => (step < 86400 ? hour : day).format(new Date(t * 1000))) }, { ...axis, size: 44, values: (_, v) => v.map(short) }],
       series: [{}, ...order.map((i) => ({ label: spec.series[i].label, stroke: stack ? undefined : color(spec.series[i]), fill: stack ? color(spec.series[i]) : color(spec.series[i]) + "1c", width: stack ? 0 : 1.6, paths: paths(i), points: { show: false } }))],
       hooks: { init: [(u) => {
         const tip = document.createElement("div"); tip.className = "tip"; tip.hidden = true; u.over.appendChild(tip);

@@ -1,4 +1,4 @@
-"""Guardrail activity: each decision with what a person made of it, in bulk, and exceptions after a preview."""
+"""Guardrail activity: each decision with what a person made of it, in bulk, and the numbers from each side."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from akto_proxy.dashboard.conditions import Conditions, conditions
-from akto_proxy.dashboard.exceptions import FIELDS, with_exception
-from akto_proxy.dashboard.house import House, house, in_force
+from akto_proxy.dashboard.figures import bar, flags
+from akto_proxy.dashboard.formats import query
+from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
-from akto_proxy.dashboard.versions import save
-from akto_proxy.dashboard.views.overview import bars
-from akto_proxy.dashboard.views.traces import find
-from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto, me
-from akto_proxy.errors import PolicyError
-from akto_proxy.model import Decision, Trace
+from akto_proxy.dashboard.together import together
+from akto_proxy.dashboard.views.reports import frameworks
+from akto_proxy.dashboard.web import Area, BadInputError, cursors, goto, me
 from akto_proxy.store.control import Mark
 from akto_proxy.store.face import By, Event, Filter
 
@@ -28,8 +26,10 @@ AREA = Area()
 PAGE = 50
 SCAN = 5
 STATES = {"active": "Active", "review": "Under review", "ignored": "Ignored", "false-positive": "False positive"}
+LEVELS = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"}
+WAYS = {"request": "Requests", "response": "Answers"}
+CHOICES = (By.CATEGORY, By.RULE, By.POLICY)
 EVENT = re.compile(r"[0-9A-Za-z]{1,64}:[0-9]{1,4}")
-PREVIEW = 500
 
 
 @AREA.get("/activity", Need.READ)
@@ -39,10 +39,8 @@ def activity(request: Request) -> Response:
     asked = conditions(request.query_params, parts.clock())
     state = request.query_params.get("state", "active")
     state = state if state in STATES else "active"
-    direction = request.query_params.get("direction", "")
-    cursor = request.query_params.get("cursor", "")
-    rows, following = listed(parts, asked, state, direction, cursor)
-    where = asked.where
+    framework = request.query_params.get("framework", "")[:100]
+    rows, following = listed(parts, asked, state, framework, request.query_params.get("cursor", ""))
     values: dict[str, Any] = {
         "title": "Guardrail activity",
         "section": "activity",
@@ -50,45 +48,69 @@ def activity(request: Request) -> Response:
         "keep": {
             **asked.asked,
             **({"state": state} if state != "active" else {}),
-            **({"direction": direction} if direction else {}),
+            **({"framework": framework} if framework else {}),
         },
         "state": state,
         "states": STATES,
-        "direction": direction,
         "rows": rows,
         "next": following,
         "counts": {key: len(parts.control.marked(key, limit=1000)) for key in STATES if key != "active"},
-        "totals": parts.traces.totals(where),
-        "rules": bars(parts.traces.top(By.RULE, where, limit=6), "rule", asked.since, by_verdict=True),
-        "categories": bars(parts.traces.top(By.CATEGORY, where, limit=6), "category", asked.since, by_verdict=True),
-        "policies": bars(parts.traces.top(By.POLICY, where, limit=6), "policy", asked.since, by_verdict=True),
-        "choices": {by.value: parts.traces.distinct(by, since=where.since) for by in (By.CATEGORY, By.RULE, By.POLICY)},
+        **_numbers(parts, asked),
     }
     return parts.pages.answer(request, "activity.html", values)
 
 
 def listed(
-    parts: House, asked: Conditions, state: str, direction: str, cursor: str
+    parts: House, asked: Conditions, state: str, framework: str, cursor: str
 ) -> tuple[list[tuple[Event, Mark | None]], str]:
-    """A page of decisions in a state, and where the next begins."""
+    """A page of decisions in a state that serve a control framework, and where the next begins."""
     if state != "active":
-        return _marked(parts, state, asked.where), ""
+        return [row for row in _marked(parts, state) if _serves(row[0], framework)], ""
     rows: list[tuple[Event, Mark | None]] = []
     for _ in range(SCAN):
-        page = parts.traces.events(asked.where, cursor=cursor, limit=PAGE)
+        with cursors():
+            page = parts.traces.events(asked.where, cursor=cursor, limit=PAGE)
         marks = parts.control.marks([event.id for event in page.items])
-        rows += [
-            (event, None)
-            for event in page.items
-            if event.id not in marks and direction in ("", event.decision.direction.value)
-        ]
+        rows += [(event, None) for event in page.items if event.id not in marks and _serves(event, framework)]
         cursor = page.next
         if len(rows) >= PAGE // 2 or not cursor:
             break
     return rows, cursor
 
 
-def _marked(parts: House, state: str, where: Filter) -> list[tuple[Event, Mark | None]]:
+def _serves(event: Event, framework: str) -> bool:
+    return not framework or any(control.partition(":")[0] == framework for control in event.decision.controls)
+
+
+def _numbers(parts: House, asked: Conditions) -> dict[str, Any]:
+    """What was decided, seen from each side: rule, severity, direction, category, policy, control framework."""
+    where, since, top = asked.where, asked.since, parts.traces.top
+
+    def listed(by: By, words: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        return flags(top(by, where, limit=6), by.value, since, path="/activity", words=words)
+
+    found = together(
+        totals=lambda: parts.traces.totals(where),
+        rules=lambda: listed(By.RULE),
+        severities=lambda: sorted(listed(By.SEVERITY, LEVELS), key=lambda row: list(LEVELS).index(row["name"])),
+        directions=lambda: listed(By.DIRECTION, WAYS),
+        categories=lambda: listed(By.CATEGORY),
+        policies=lambda: listed(By.POLICY),
+        served=lambda: frameworks(parts, where),
+        choices=lambda: {by.value: parts.traces.distinct(by, since=where.since) for by in CHOICES},
+    )
+    served = found.pop("served")
+    # Policies of one framework may flag the same call, so the strongest control stands for it and none counts twice.
+    hits = {name: max((row["hits"] for row in rows), default=0) for name, rows in served.items()}
+    found["frameworks"] = [
+        bar(name, count, "/activity" + query({"framework": name, "since": since}))
+        for name, count in sorted(hits.items(), key=lambda item: -item[1])
+    ]
+    found["choices"]["framework"] = tuple(sorted(served))
+    return found
+
+
+def _marked(parts: House, state: str) -> list[tuple[Event, Mark | None]]:
     """Decisions that were moved to a state, found through their traces; those whose trace has expired are left out."""
     rows: list[tuple[Event, Mark | None]] = []
     for mark in parts.control.marked(state, limit=200):
@@ -129,100 +151,3 @@ def move(request: Request, events: Sequence[str], state: str) -> None:
         raise BadInputError("Choose at least one decision.")
     parts.control.mark(events, state, by=me(request).name, at=parts.clock())
     parts.note(request, "decision.mark", f"{len(events)} decisions", state)
-
-
-@AREA.get("/activity/exception", Need.TRIAGE)
-def exception_page(request: Request, event: str = "", field: str = "", value: str = "") -> Response:
-    """What an exception would look like, and what else it would let through."""
-    parts = house(request)
-    trace, decision = decided(parts, event)
-    choices = offered(trace)
-    field = field if field in choices else next(iter(choices), "")
-    values: dict[str, Any] = {
-        "title": "Not a problem?",
-        "section": "activity",
-        "event": event,
-        "trace": trace,
-        "decision": decision,
-        "choices": choices,
-        "field": field,
-        "value": choices.get(field, ""),
-        **preview(parts, decision, field, choices.get(field, "")),
-    }
-    return parts.pages.answer(request, "exception.html", values)
-
-
-def decided(parts: House, event: str) -> tuple[Trace, Decision]:
-    """The trace and decision of an event id.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    trace_id, _, number = event.partition(":")
-    trace = find(parts, trace_id)
-    if not number.isascii() or not number.isdigit() or int(number) >= len(trace.decisions):
-        raise NotFoundError("This decision is not kept (any more).")
-    return trace, trace.decisions[int(number)]
-
-
-def offered(trace: Trace) -> dict[str, str]:
-    """For whom an exception can be made, from what the trace says of its caller."""
-    caller = trace.caller
-    found = {
-        "user": caller.user,
-        "agent": caller.agent,
-        "key": caller.key,
-        "team": caller.team,
-        "endpoint": trace.endpoint,
-        "model": trace.model,
-        "ip": caller.ip,
-    }
-    return {field: value for field, value in found.items() if value and field in FIELDS}
-
-
-def preview(parts: House, decision: Decision, field: str, value: str) -> dict[str, Any]:
-    """What the exception would change over the last 7 days of that rule's traffic."""
-    try:
-        old = in_force(parts)
-        new = parts.workshop.draft(with_exception(old, decision.policy, decision.rule, field, value))
-        where = Filter(since=parts.clock() - 7 * 86400, rule=decision.rule)
-        report = parts.replays.now(old, new, where, most=PREVIEW)
-    except PolicyError as error:
-        return {"problem": str(error), "report": None, "moves": []}
-    moves = [
-        {
-            "before": before,
-            "after": after,
-            "count": count,
-            "samples": report.samples.get((before, after), [])[:5],
-            "callers": report.callers[(before, after)].most_common(5),
-        }
-        for (before, after), count in report.changed.items()
-    ]
-    return {"problem": "", "report": report, "moves": moves, "most": PREVIEW}
-
-
-@AREA.post("/activity/exception", Need.CHANGE_POLICY)
-def exception(
-    request: Request,
-    event: Annotated[str, Form(max_length=100)],
-    field: Annotated[str, Form(max_length=20)],
-    reason: Annotated[str, Form(max_length=300)] = "",
-) -> Response:
-    """Put the exception in force as a new policy version, and mark the decision."""
-    parts = house(request)
-    trace, decision = decided(parts, event)
-    value = offered(trace).get(field, "")
-    text = _text(parts, decision, field, value)
-    comment = f"Exception: {decision.rule} of {decision.policy} for {field} {value}. {reason}".strip()
-    version = save(request, text, comment)
-    parts.control.mark([event], "false-positive", by=me(request).name, at=parts.clock())
-    said = "proposed" if version.state == "proposed" else "exception"
-    return goto(f"/policies?said={said}", request)
-
-
-def _text(parts: House, decision: Decision, field: str, value: str) -> str:
-    try:
-        return with_exception(in_force(parts), decision.policy, decision.rule, field, value)
-    except PolicyError as error:
-        raise BadInputError(str(error)) from None

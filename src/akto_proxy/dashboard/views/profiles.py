@@ -1,27 +1,32 @@
-"""Endpoints and callers: what was discovered in the traffic, what guards it, and one profile of each."""
+"""Endpoints and callers: what was discovered in the traffic, what guards it and limits it, and one profile of each."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from akto_proxy.dashboard.conditions import Conditions, conditions
-from akto_proxy.dashboard.house import House, house, in_force
+from akto_proxy.dashboard.conditions import Conditions, conditions, step_for
+from akto_proxy.dashboard.coverage import coverage, last_of
+from akto_proxy.dashboard.figures import bars, flags, over_time, verdict_chart
+from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.together import together
 from akto_proxy.dashboard.views.incidents import FIELDS, LONGEST
-from akto_proxy.dashboard.views.overview import bars, over_time, verdict_chart
 from akto_proxy.dashboard.web import Area, NotFoundError
-from akto_proxy.model import Caller
-from akto_proxy.policy.compile import Scope
-from akto_proxy.policy.explain import explain
-from akto_proxy.store.face import By, Count, Filter, Summary
+from akto_proxy.limits.schema import Limit
+from akto_proxy.store.face import Bucket, By, Count, Filter
 
 AREA = Area()
 MOST = 40
+HOUR = 3600.0
+MINE, EVERYBODYS = 40_000, 120_000
+"""Calls that the lists of a profile count at most: of the one it is about, and of all in the same time. Both bound how
+long a store may have to look; older ones are left out and the page says so."""
 KINDS = {"user": By.USER, "agent": By.AGENT, "key": By.KEY, "team": By.TEAM, "ip": By.IP}
 NAMES = {"user": "Users", "agent": "Agents", "key": "Keys", "team": "Teams", "ip": "Addresses"}
 
@@ -31,49 +36,38 @@ def endpoints(request: Request) -> Response:
     """Endpoints and routes seen in the traffic, with what guards them."""
     parts = house(request)
     asked = conditions(request.query_params, parts.clock(), default="7d")
-    rows = [_endpoint(parts, asked, count) for count in parts.traces.top(By.ENDPOINT, asked.where, limit=MOST)]
+    top, where = parts.traces.top, asked.where
     values = {
         "title": "Endpoints",
         "section": "endpoints",
         "asked": asked,
-        "rows": rows,
-        "routes": parts.traces.top(By.ROUTE, asked.where, limit=MOST),
-        "refused": next((c.traces for c in parts.traces.top(By.OUTCOME, asked.where) if c.name == "refused"), 0),
+        "rows": covered(parts, top(By.ENDPOINT, where, limit=MOST), "endpoint"),
+        "routes": covered(parts, top(By.ROUTE, where, limit=MOST), "route"),
+        "refused": next((c.traces for c in top(By.OUTCOME, where, limit=50) if c.name == "refused"), 0),
     }
     return parts.pages.answer(request, "endpoints.html", values)
 
 
-def _endpoint(parts: House, asked: Conditions, count: Count) -> dict[str, Any]:
-    where = Filter(since=asked.where.since, until=asked.where.until, endpoint=count.name)
-    last = parts.traces.search(where, limit=1).items
-    lines = explain(in_force(parts).policies, _scope(last[0])) if last else []
-    return {
-        "count": count,
-        "last": last[0] if last else None,
-        "guards": [line for line in lines if line.applies and line.mode == "enforce"],
-        "watched": [line for line in lines if line.applies and line.mode == "monitor"],
-    }
-
-
-def _scope(item: Summary) -> Scope:
-    caller = Caller(item.ip, item.key, item.user, item.team, item.agent, item.session)
-    return Scope(item.endpoint, item.sensitivity, item.method, item.path, item.route, item.model, caller)
+def covered(parts: House, counts: tuple[Count, ...], field: str) -> list[dict[str, Any]]:
+    """Each group with how its newest call was guarded."""
+    return [{"count": count, "cover": coverage(parts, last_of(parts, count, field))} for count in counts]
 
 
 @AREA.get("/endpoints/profile", Need.READ)
 def endpoint(request: Request, name: str = "") -> Response:
-    """One endpoint: its traffic, and which policies apply there and why not."""
+    """One endpoint: its traffic, its limits, and which policies apply there and why not."""
     parts = house(request)
     asked = conditions({**request.query_params, "endpoint": name}, parts.clock())
-    last = parts.traces.search(Filter(endpoint=name), limit=1).items if name else ()
-    if not last:
+    count = next(iter(parts.traces.top(By.ENDPOINT, Filter(endpoint=name), limit=1)), None) if name else None
+    if count is None:
         raise NotFoundError("No call to this endpoint is kept.")
+    cover = coverage(parts, last_of(parts, count, "endpoint"))
     values = {
         "title": name,
         "section": "endpoints",
         "name": name,
-        "last": last[0],
-        "lines": explain(in_force(parts).policies, _scope(last[0])),
+        "cover": cover,
+        "limits": limits_of(parts, "endpoint", name),
         **_profile(parts, asked, By.ENDPOINT, callers=By.USER, models=By.MODEL),
     }
     return parts.pages.answer(request, "endpoint.html", values)
@@ -82,21 +76,55 @@ def endpoint(request: Request, name: str = "") -> Response:
 def _profile(parts: House, asked: Conditions, by: By, **more: By) -> dict[str, Any]:
     """What both kinds of profile show; `more` names further lists of bars."""
     top, where = parts.traces.top, asked.where
+    buckets = over_time(parts, where, step=max(HOUR, step_for(where, parts.clock())))
+    near = newest(parts, where)
 
     def listed(kind: By) -> Any:
-        return bars(top(kind, where, limit=8), kind.value, asked.since, by_verdict=kind is By.RULE)
+        draw = flags if kind is By.RULE else bars
+        return draw(top(kind, near, limit=8), kind.value, asked.since)
 
     # Counts, not totals: latency quantiles of one caller would need every row.
     found = together(
         count=lambda: top(by, where, limit=1),
-        buckets=lambda: over_time(parts, where),
-        recent=lambda: parts.traces.events(where, limit=12).items,
+        recent=lambda: parts.traces.events(near, limit=12).items,
         rules=lambda: listed(By.RULE),
         **{name: partial(listed, kind) for name, kind in more.items()},
     )
     count = found.pop("count")
-    verdicts = verdict_chart(found.pop("buckets"))
-    return {"charts": True, "asked": asked, "count": count[0] if count else Count(""), "verdicts": verdicts, **found}
+    return {
+        "charts": True,
+        "asked": asked,
+        "count": count[0] if count else Count(""),
+        "verdicts": verdict_chart(buckets),
+        "cut": near.since if near.since != where.since else 0.0,
+        **found,
+    }
+
+
+def newest(parts: House, where: Filter) -> Filter:
+    """The same question about its newest hours, as many as hold MINE of its calls and EVERYBODYS of all."""
+    mine = parts.traces.timeline(where, step=HOUR)
+    every = parts.traces.timeline(Filter(since=where.since, until=where.until), step=HOUR)
+    start = max(_full(mine, MINE), _full(every, EVERYBODYS))
+    return replace(where, since=max(where.since, start))
+
+
+def _full(buckets: tuple[Bucket, ...], most: int) -> float:
+    seen = 0
+    for bucket in reversed(buckets):
+        seen += bucket.traces
+        if seen > most:
+            return bucket.at
+    return 0.0
+
+
+def limits_of(parts: House, field: str, value: str) -> list[Limit]:
+    """The limits that may count calls with this value: those that no glob of theirs keeps away from it."""
+    return [
+        limit
+        for limit in parts.options.limits
+        if field not in limit.only or any(fnmatchcase(value, glob) for glob in limit.only[field])
+    ]
 
 
 @AREA.get("/callers", Need.READ)
@@ -118,24 +146,26 @@ def callers(request: Request) -> Response:
         "kind": kind,
         "kinds": NAMES,
         "rows": sorted(rows, key=lambda row: -row["risk"]) if request.query_params.get("sort") == "risk" else rows,
-        "sort": request.query_params.get("sort", ""),
+        "sort": "risk" if request.query_params.get("sort") == "risk" else "",
     }
     return parts.pages.answer(request, "callers.html", values)
 
 
 def risk(count: Count) -> int:
-    """0 to 100: blocked calls in a hundred count five, redacted two, alerted one."""
-    return min(100, round(100 * (5 * count.blocked + 2 * count.redacted + count.alerted) / max(1, count.traces)))
+    """0 to 100: two for each blocked call in a hundred, a fifth of that for redacted ones, a tenth for alerted ones."""
+    weight = count.blocked + count.redacted / 5 + count.alerted / 10
+    return min(100, round(200 * weight / max(1, count.traces)))
 
 
 @AREA.get("/callers/profile", Need.READ)
 def caller(request: Request, field: str = "", value: str = "") -> Response:
-    """One caller: history, risk, what was decided, and the way to block them."""
+    """One caller: history, risk, limits, incidents, what was decided, and the way to block them."""
     parts = house(request)
     if field not in KINDS or not value:
         raise NotFoundError("There is no such caller.")
     asked = conditions({**request.query_params, field: value}, parts.clock())
     now = parts.clock()
+    known = next(iter(parts.traces.top(KINDS[field], Filter(**{field: value}), limit=1)), None)  # type: ignore[arg-type]
     profile = _profile(parts, asked, KINDS[field], endpoints=By.ENDPOINT, addresses=By.IP)
     values = {
         "title": value,
@@ -143,6 +173,9 @@ def caller(request: Request, field: str = "", value: str = "") -> Response:
         "field": field,
         "value": value,
         "risk": risk(profile["count"]),
+        "known": known,
+        "limits": [limit for limit in limits_of(parts, field, value) if not limit.by or field in limit.by],
+        "incidents": [i for i in parts.control.incidents(limit=200) if i.subject == f"caller {field}:{value}"][:6],
         **profile,
         "blocks": [b for b in parts.control.blocks() if b.until > now and (b.field, b.value) == (field, value)],
         "fields": FIELDS,

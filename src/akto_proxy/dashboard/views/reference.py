@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from akto_proxy.dashboard.api.base import document
 from akto_proxy.dashboard.house import house
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.web import Area
@@ -15,14 +16,14 @@ AREA = Area()
 @AREA.get("/api", Need.READ)
 def reference(request: Request) -> Response:
     """All routes of the JSON API."""
-    document = request.app.openapi()
+    described = document(request.app)
     rows: dict[str, list[dict[str, object]]] = {}
-    for path, methods in document["paths"].items():
+    for path, methods in described["paths"].items():
         for method, spec in methods.items():
             tag = (spec.get("tags") or ["other"])[0]
             names = [item["name"] for item in spec.get("parameters", [])]
             body = spec.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            schema = document["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})
+            schema = described["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})
             rows.setdefault(tag, []).append(
                 {
                     "method": method.upper(),

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from akto_proxy.dashboard.conditions import conditions
+from akto_proxy.dashboard.coverage import coverage, last_of
+from akto_proxy.dashboard.figures import top_callers
 from akto_proxy.dashboard.formats import iso
 from akto_proxy.dashboard.house import House, house, in_force
 from akto_proxy.dashboard.roles import Need
-from akto_proxy.dashboard.views.overview import top_callers
-from akto_proxy.dashboard.web import Area
+from akto_proxy.dashboard.web import Area, NotFoundError
 from akto_proxy.policy.clause import Clause
 from akto_proxy.store.face import By, Count, Filter
 
@@ -25,11 +26,18 @@ AREA = Area()
 @AREA.get("/reports", Need.READ)
 def report(request: Request) -> Response:
     """The report of a time (a week if none is asked for)."""
+    return house(request).pages.answer(request, "report.html", contents(request))
+
+
+def contents(request: Request) -> dict[str, Any]:
+    """What a report says: a time in numbers, and the control evidence of one framework or all."""
     parts = house(request)
     asked = conditions(request.query_params, parts.clock(), default="7d")
     where = asked.where
+    framework = request.query_params.get("framework", "")[:100]
+    evidence = frameworks(parts, where)
     _, callers = top_callers(parts, where, 10)
-    values: dict[str, Any] = {
+    return {
         "title": "Report",
         "section": "reports",
         "asked": asked,
@@ -41,11 +49,26 @@ def report(request: Request) -> Response:
         "entities": [item for item in parts.traces.top(By.ENTITY, where, limit=30) if item.redacted or item.blocked],
         "callers": callers,
         "endpoints": parts.traces.top(By.ENDPOINT, where, limit=15),
-        "frameworks": frameworks(parts, where),
+        "frameworks": {name: rows for name, rows in evidence.items() if framework in ("", name)},
+        "every": sorted(evidence),
+        "framework": framework,
+        "printer": parts.printer is not None,
         "incidents": [item for item in parts.control.incidents(limit=200) if item.updated >= where.since],
         "version": parts.control.active(),
     }
-    return parts.pages.answer(request, "report.html", values)
+
+
+@AREA.get("/reports/report.pdf", Need.EXPORT)
+def pdf(request: Request) -> Response:
+    """The report as a PDF file, where this server has a Chromium to print it."""
+    parts = house(request)
+    if parts.printer is None:
+        raise NotFoundError("This server has no Chromium. Print the report from your browser.")
+    values = contents(request)
+    made = parts.printer.pdf(parts.pages.text("report_print.html", values), parts.pages.statics.text("app.css"))
+    parts.note(request, "report.export", "report.pdf", values["asked"].since)
+    headers = {"content-disposition": 'attachment; filename="guardrail-report.pdf"'}
+    return Response(made, media_type="application/pdf", headers=headers)
 
 
 def frameworks(parts: House, where: Filter) -> dict[str, list[dict[str, Any]]]:
@@ -73,6 +96,18 @@ def frameworks(parts: House, where: Filter) -> dict[str, list[dict[str, Any]]]:
     return made
 
 
+def coverages(parts: House, where: Filter) -> dict[str, list[dict[str, Any]]]:
+    """How a call like the last one of each endpoint and route was guarded."""
+    made: dict[str, list[dict[str, Any]]] = {}
+    for by in (By.ENDPOINT, By.ROUTE):
+        made[f"{by.value}s"] = [
+            {"name": count.name, "calls": count.traces, "state": cover.word, "why": cover.why}
+            for count in parts.traces.top(by, where, limit=100)
+            for cover in (coverage(parts, last_of(parts, count, by.value)),)
+        ]
+    return made
+
+
 @AREA.get("/reports/controls.csv", Need.EXPORT)
 def controls_csv(request: Request) -> Response:
     """The control evidence as CSV."""
@@ -81,6 +116,7 @@ def controls_csv(request: Request) -> Response:
     rows = [
         (name, row["control"], " ".join(row["policies"]), row["enforced"], row["hits"], row["blocked"], row["redacted"])
         for name, items in frameworks(parts, asked.where).items()
+        if request.query_params.get("framework", "") in ("", name)
         for row in items
     ]
     parts.note(request, "report.export", "controls.csv", asked.since)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Form
+from fastapi import Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,16 +57,29 @@ def _people(request: Request, problem: str, status: int = 200) -> Response:
 @AREA.post("/settings/people", Need.ADMIN)
 def add_person(request: Request, name: Short, role: Short, password: Short) -> Response:
     """A new local account. Its owner should change the password at the first sign-in."""
+    try:
+        new_person(request, name, role, password)
+    except BadInputError as error:
+        return _people(request, str(error), 422)
+    return goto("/settings/people?said=saved")
+
+
+def new_person(request: Request, name: str, role: str, password: str) -> Person:
+    """A new local account.
+
+    Raises:
+        BadInputError: the name, role or password cannot be used, or the name is taken.
+    """
     parts = house(request)
     problem = problem_with(parts, name, password, password)
     if parts.control.person(name):
         problem = "There is an account of this name already."
     if problem:
-        return _people(request, problem, 422)
-    encoded = parts.passwords.hash(password)
-    parts.control.keep_person(Person(name, _role(role).label, encoded, created=parts.clock()))
+        raise BadInputError(problem)
+    person = Person(name, _role(role).label, parts.passwords.hash(password), created=parts.clock())
+    parts.control.keep_person(person)
     parts.note(request, "person.add", name, role)
-    return goto("/settings/people?said=saved")
+    return person
 
 
 def _role(label: str) -> Role:
@@ -79,6 +92,16 @@ def _role(label: str) -> Role:
 @AREA.post("/settings/people/change", Need.ADMIN)
 def change_person(request: Request, name: Short, act: Short, role: Short = "") -> Response:
     """Give another role, switch off or on, sign out, or remove."""
+    changed_person(request, name, act, role)
+    return goto("/settings/people?said=" + ("removed" if act == "remove" else "saved"))
+
+
+def changed_person(request: Request, name: str, act: str, role: str) -> None:
+    """Change an account and end its sessions.
+
+    Raises:
+        NotFoundError: there is no such account. BadInputError: it cannot be changed so.
+    """
     parts = house(request)
     person = parts.control.person(name)
     if person is None:
@@ -88,7 +111,6 @@ def change_person(request: Request, name: Short, act: Short, role: Short = "") -
     change_account(parts, person, act, role)
     parts.sessions.end_all(name)
     parts.note(request, f"person.{act}", name, role)
-    return goto("/settings/people?said=" + ("removed" if act == "remove" else "saved"))
 
 
 def change_account(parts: House, person: Person, act: str, role: str) -> None:
@@ -133,6 +155,15 @@ def _tokens(request: Request, made: Token | None, secret: str) -> Response:
 @AREA.post("/settings/tokens", Need.ADMIN)
 def add_token(request: Request, name: Short, scope: Short, last: Short = "") -> Response:
     """A new token; its secret is on this one answer and nowhere else."""
+    return _tokens(request, *new_token(request, name, scope, last))
+
+
+def new_token(request: Request, name: str, scope: str, last: str) -> tuple[Token, str]:
+    """A new token and its secret.
+
+    Raises:
+        BadInputError: the scope or time is not one that there is, or it has no name.
+    """
     parts = house(request)
     if scope not in SCOPES or last not in LASTS or not name.strip():
         raise BadInputError(f"A token has a name and one of the scopes {', '.join(SCOPES)}.")
@@ -140,16 +171,27 @@ def add_token(request: Request, name: Short, scope: Short, last: Short = "") -> 
     expires = now + LASTS[last] if LASTS[last] else 0.0
     made, secret = parts.control.add_token(name.strip(), scope, by=me(request).name, at=now, expires=expires)
     parts.note(request, "token.add", made.id, f"{name} ({scope})")
-    return _tokens(request, made, secret)
+    return made, secret
 
 
 @AREA.post("/settings/tokens/revoke", Need.ADMIN)
 def revoke(request: Request, id: Short) -> Response:  # noqa: A002
     """Make a token useless."""
-    parts = house(request)
-    parts.control.revoke_token(id)
-    parts.note(request, "token.revoke", id)
+    revoked(request, id)
     return goto("/settings/tokens?said=removed")
+
+
+def revoked(request: Request, token_id: str) -> None:
+    """Make a token useless.
+
+    Raises:
+        NotFoundError: there is no such token.
+    """
+    parts = house(request)
+    if token_id not in {token.id for token in parts.control.tokens()}:
+        raise NotFoundError("There is no such token.")
+    parts.control.revoke_token(token_id)
+    parts.note(request, "token.revoke", token_id)
 
 
 @AREA.get("/settings/channels", Need.ADMIN)
@@ -172,12 +214,21 @@ def _channels(request: Request, name: str, result: str) -> Response:
 @AREA.post("/settings/channels/test", Need.ADMIN)
 def test_channel(request: Request, name: Short) -> Response:
     """Send a test through a channel."""
+    return _channels(request, name, tested(request, name))
+
+
+def tested(request: Request, name: str) -> str:
+    """Send a test; what happened, in words.
+
+    Raises:
+        NotFoundError: there is no such channel.
+    """
     parts = house(request)
     if parts.notifier is None or name not in {known for known, _ in parts.notifier.channels()}:
         raise NotFoundError("There is no such channel.")
     result = parts.notifier.test(name)
     parts.note(request, "channel.test", name)
-    return _channels(request, name, result)
+    return result
 
 
 @AREA.get("/settings/system", Need.ADMIN)
@@ -194,9 +245,11 @@ def system(request: Request) -> Response:
 
 
 @AREA.get("/settings/audit", Need.ADMIN)
-def audit(request: Request, before: int = 0, actor: str = "", action: str = "") -> Response:
+def audit(
+    request: Request, before: Annotated[int, Query(ge=0, le=1 << 31)] = 0, actor: str = "", action: str = ""
+) -> Response:
     """Who did what."""
     parts = house(request)
-    notes = parts.control.notes(before=max(0, before), limit=100, actor=actor[:80], action=action[:80])
+    notes = parts.control.notes(before=before, limit=100, actor=actor[:80], action=action[:80])
     values = {"notes": notes, "actor": actor, "action": action, "next": notes[-1].number if len(notes) == 100 else 0}
     return _page(request, "audit", "settings_audit.html", values)

@@ -1,4 +1,4 @@
-"""Traces: the list with its filters and live follow, one trace in full, a session as a thread, export."""
+"""Traces: the list with its filters and live follow, one trace in full, export."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from starlette.responses import Response, StreamingResponse
 from akto_proxy.dashboard.conditions import Conditions, conditions
 from akto_proxy.dashboard.detail import detail
 from akto_proxy.dashboard.house import House, house
+from akto_proxy.dashboard.reasons import reason
 from akto_proxy.dashboard.roles import Need
-from akto_proxy.dashboard.web import Area, NotFoundError, from_htmx, goto, me
+from akto_proxy.dashboard.web import Area, NotFoundError, cursors, from_htmx, goto, me
 from akto_proxy.model import Message, Trace
 from akto_proxy.store.control import View
 from akto_proxy.store.face import By, Filter, Summary
@@ -23,6 +24,7 @@ from akto_proxy.store.face import By, Filter, Summary
 AREA = Area()
 PAGE = 50
 EXPORT_MOST = 100_000
+MORE = ("from", "to", "severity", "status", "session", "agent", "team", "key", "ip")
 CHOICES = (By.ENDPOINT, By.MODEL, By.RULE, By.OUTCOME)
 
 
@@ -32,7 +34,8 @@ def trace_list(request: Request) -> Response:
     parts = house(request)
     asked = conditions(request.query_params, parts.clock())
     cursor = request.query_params.get("cursor", "")
-    page = parts.traces.search(asked.where, cursor=cursor, limit=PAGE)
+    with cursors():
+        page = parts.traces.search(asked.where, cursor=cursor, limit=PAGE)
     values: dict[str, Any] = {"page": page, "asked": asked, "keep": asked.asked}
     if cursor and from_htmx(request):
         return parts.pages.answer(request, "traces_rows.html", values)
@@ -43,17 +46,18 @@ def trace_list(request: Request) -> Response:
         "total": parts.traces.count(asked.where) if asked.where.only_time else None,
         "live": parts.traces.after().cursor,
         "views": parts.control.views(me(request).name),
+        "more": any(name in asked.asked for name in MORE),
     }
     return parts.pages.answer(request, "traces.html", values)
 
 
 def _choices(parts: House, asked: Conditions) -> dict[str, list[str]]:
-    found = {}
+    offered = {}
     for by in CHOICES:
         names = list(parts.traces.distinct(by, since=asked.where.since, limit=60))
         chosen = asked.asked.get(by.value, "")
-        found[by.value] = names if not chosen or chosen in names else [chosen, *names]
-    return found
+        offered[by.value] = names if not chosen or chosen in names else [chosen, *names]
+    return offered
 
 
 @AREA.post("/traces/views", Need.ACCOUNT)
@@ -69,13 +73,15 @@ def save_view(
     view = View(parts.randomness(8).hex(), me(request).name, name.strip() or "unnamed", urlencode(kept), bool(shared))
     parts.control.keep_view(view)
     parts.note(request, "view.save", view.name)
-    return goto(f"/traces?{view.query}", request)
+    return goto(f"/traces?{view.query}&said=saved", request)
 
 
 @AREA.post("/traces/views/remove", Need.ACCOUNT)
 def remove_view(request: Request, id: Annotated[str, Form(max_length=64)]) -> Response:  # noqa: A002
     """Forget one's own view."""
-    house(request).control.remove_view(id, me(request).name)
+    parts = house(request)
+    parts.control.remove_view(id, me(request).name)
+    parts.note(request, "view.remove", id)
     return goto("/traces?said=removed", request)
 
 
@@ -84,30 +90,29 @@ def live(request: Request, cursor: str = "") -> Response:
     """Rows that arrived after `cursor` and fit the filter, for the page that follows; the cursor to ask with next."""
     parts = house(request)
     asked = conditions(request.query_params, parts.clock())
-    fresh = parts.traces.after(cursor[:200], limit=200)
-    rows = [item for item in reversed(fresh.items) if fits(item, asked.where)]
+    rows, cursor = arrived(parts, cursor[:200], asked.where)
     answer = parts.pages.answer(request, "traces_live.html", {"items": rows, "keep": asked.asked})
-    answer.headers["x-cursor"] = fresh.cursor
+    answer.headers["x-cursor"] = cursor
     return answer
 
 
-def fits(item: Summary, where: Filter) -> bool:
-    """Whether a new trace belongs to a filtered list, as far as its summary says (it has no text, category or such)."""
-    same = all(
-        getattr(item, name) == getattr(where, name)
-        for name in ("user", "key", "team", "agent", "ip", "session", "project", "endpoint", "route", "engine", "model")
-        if getattr(where, name)
-    )
-    unsaid = not (where.text or where.category or where.entity or where.policy)
-    return (
-        same
-        and unsaid
-        and (not where.verdicts or item.verdict in where.verdicts)
-        and (not where.rule or where.rule in item.rules)
-        and where.outcome in ("", item.outcome)
-        and where.status in (0, item.status)
-        and (where.severity is None or (item.severity or 0) >= where.severity)
-    )
+def arrived(parts: House, cursor: str, where: Filter) -> tuple[list[Summary], str]:
+    """What arrived after `cursor` and fits, newest first, and the cursor to ask with next.
+
+    The store is asked with the filter itself, over the time of what arrived, so that following shows what a list would.
+
+    Raises:
+        BadInputError: the cursor is none.
+    """
+    with cursors():
+        fresh = parts.traces.after(cursor, limit=200)
+    items = list(reversed(fresh.items))
+    if not items or where.only_time:
+        return [item for item in items if item.started >= where.since], fresh.cursor
+    first, last = min(item.started for item in items), max(item.started for item in items)
+    near = replace(where, since=max(where.since, first), until=last + 1e-3)
+    fits = {item.id for item in parts.traces.search(near, limit=1000).items}
+    return [item for item in items if item.id in fits], fresh.cursor
 
 
 @AREA.get("/traces/export.jsonl", Need.EXPORT)
@@ -117,10 +122,11 @@ def export(request: Request) -> Response:
     asked = conditions(request.query_params, parts.clock())
     parts.note(request, "traces.export", detail="&".join(f"{k}={v}" for k, v in asked.asked.items() if k != "text"))
     headers = {"content-disposition": 'attachment; filename="traces.jsonl"'}
-    return StreamingResponse(_lines(parts, asked.where), media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(lines(parts, asked.where), media_type="application/x-ndjson", headers=headers)
 
 
-def _lines(parts: House, where: Filter) -> Iterator[bytes]:
+def lines(parts: House, where: Filter) -> Iterator[bytes]:
+    """The records as kept, a line each, at most EXPORT_MOST."""
     for number, record in enumerate(parts.traces.export(where)):
         if number >= EXPORT_MOST:
             return
@@ -147,6 +153,7 @@ def _trace(parts: House, trace: Trace) -> dict[str, Any]:
         "in_session": _in_session(parts, trace),
         "sealed": "sealed" in (trace.request.encoding, trace.response.encoding),
         "events": [f"{trace.id}:{number}" for number in range(len(trace.decisions))],
+        "why": [reason(item, parts.workshop.known.get(item.rule)) for item in trace.decisions],
     }
 
 
@@ -220,31 +227,3 @@ def neighbours(parts: House, trace: Trace, where: Filter) -> tuple[str, str]:
 
 def _between(where: Filter, since: float, until: float) -> Filter:
     return replace(where, since=since, until=until)
-
-
-@AREA.get("/sessions", Need.READ)
-def sessions(request: Request) -> Response:
-    """Conversations, last used first."""
-    parts = house(request)
-    asked = conditions(request.query_params, parts.clock())
-    page = parts.traces.sessions(asked.where, cursor=request.query_params.get("cursor", ""), limit=PAGE)
-    values = {"title": "Sessions", "section": "traces", "page": page, "asked": asked, "keep": asked.asked}
-    return parts.pages.answer(request, "sessions.html", values)
-
-
-@AREA.get("/sessions/thread", Need.READ)
-def thread(request: Request, id: str = "") -> Response:  # noqa: A002
-    """A whole session as one conversation. The id comes as a parameter, because callers choose it freely."""
-    parts = house(request)
-    found = parts.traces.thread(id, limit=100) if id else ()
-    if not found:
-        raise NotFoundError("No trace of this session is kept.")
-    values = {
-        "title": "Session",
-        "section": "traces",
-        "session": id,
-        "traces": [{"trace": trace, "shown": detail(trace, parts.options.proxy_url)} for trace in found],
-        "first": found[0],
-        "last": found[-1],
-    }
-    return parts.pages.answer(request, "thread.html", values)
