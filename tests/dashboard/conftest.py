@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,15 +49,30 @@ def clock() -> Any:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def originals(sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full trace store and an empty control store, made once: each test gets copies."""
+    folder = tmp_path_factory.mktemp("originals")
+    full = SqliteStore(folder / "full.db")
+    full.insert_many(list(sample.traffic(400, until=NOW - 5, span=86400)))
+    full.close()
+    SqliteStore(folder / "empty.db").close()
+    SqlControlStore(f"sqlite:///{folder / 'control.db'}", random=random.Random(2).randbytes).close()
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def store(request: pytest.FixtureRequest, originals: Path, tmp_path: Path) -> Iterator[SqliteStore]:
+    name = "full.db" if "filled" in request.fixturenames else "empty.db"
+    shutil.copy(originals / name, tmp_path / "traces.db")
     store = SqliteStore(tmp_path / "traces.db")
     yield store
     store.close()
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Iterator[SqlControlStore]:
+def control(originals: Path, tmp_path: Path) -> Iterator[SqlControlStore]:
+    shutil.copy(originals / "control.db", tmp_path / "control.db")
     control = SqlControlStore(f"sqlite:///{tmp_path / 'control.db'}", random=random.Random(2).randbytes)
     yield control
     control.close()
@@ -109,6 +125,7 @@ def sign_in(app: Any, control: SqlControlStore) -> Any:
 
 
 @pytest.fixture
-def filled(store: SqliteStore, sample: ModuleType) -> SqliteStore:
-    store.insert_many(list(sample.traffic(400, until=NOW - 5, span=86400)))
+def filled(store: SqliteStore) -> SqliteStore:
+    """The store with 400 invented traces of the last day."""
+    assert store.count() == 400
     return store

@@ -75,7 +75,8 @@ class Printer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)},
+                # No TMPDIR: Chromium puts a socket there, whose path has a length limit.
+                env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
             )
             return made.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:

@@ -1,0 +1,47 @@
+"""Numbers, times and sizes read the same everywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from akto_proxy.dashboard import formats
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (1234, "1,234"), (99999, "99,999"), (123456, "123k"), (1.25e6, "1.2M"), (3e9, "3.0B")]
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert formats.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(85, "85 µs"), (4200, "4.2 ms"), (250_000, "250 ms"), (1.3e6, "1.30 s"), (1.2e8, "120 s")]
+)
+def test_durations_have_the_unit_one_reads(value: float, text: str) -> None:
+    assert formats.micros(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(30, "30 s"), (60, "1 min"), (90, "90 s"), (7200, "2 h"), (172800, "2 d")])
+def test_spans_are_in_their_largest_whole_unit(value: float, text: str) -> None:
+    assert formats.span(value) == text
+
+
+def test_shares_tell_rare_from_none() -> None:
+    assert [formats.percent(n, 10_000) for n in (0, 1, 40, 5000)] == ["0 %", "<0.1 %", "0.4 %", "50 %"]
+    assert formats.percent(1, 0) == "0 %"
+    assert formats.change(0, 0) == "none, as previous"
+    assert formats.change(15, 10) == "+50 % vs previous"
+
+
+def test_a_broken_clock_takes_no_page_down() -> None:
+    for at in (1e300, -1e300, float("nan")):
+        assert formats.utc(at).startswith("1970")
+    ago = formats.ago(lambda: 1000.0)
+    assert [ago(995), ago(940), ago(4600)] == ["now", "1 min ago", "in 1 h"]
+
+
+def test_lines_stay_in_their_box() -> None:
+    points = [tuple(map(float, pair.split(","))) for pair in formats.points([0, 5, 10, 0], 64, 22).split()]
+    assert [x for x, _ in points] == [0.0, 21.3, 42.7, 64.0]
+    assert all(0 <= y <= 22 for _, y in points)
+    assert formats.points([0], 64, 22)
