@@ -81,6 +81,11 @@ def options(settings: Settings) -> Options:
             ("APP_URL", settings.app_url or "the built-in demonstration endpoint"),
             ("CAPTURE", settings.capture),
             ("RETENTION_DAYS", f"{settings.retention_days:g}"),
+            ("RETENTION_BY_SENSITIVITY", ", ".join(settings.retention_by_sensitivity) or "the same for all"),
+            (
+                "RETENTION_MAX_SIZE",
+                f"{settings.retention_max_size:,} bytes" if settings.retention_max_size else "no bound",
+            ),
             ("AUDIT", settings.audit),
             ("SENSITIVITY", settings.sensitivity),
             ("LIMITS", f"{len(settings.limits)} set"),

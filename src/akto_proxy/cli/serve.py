@@ -17,7 +17,7 @@ import uvicorn
 
 from akto_proxy.cli import logs
 from akto_proxy.cli.numbers import Numbers
-from akto_proxy.cli.pages import pages
+from akto_proxy.cli.pages import pages, url
 from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
@@ -85,7 +85,7 @@ def serve(settings: Settings, alone: bool = False) -> None:
     if setup:
         _log.warning(
             "first start: open this link once to set the administrator's password",
-            link=f"http://{settings.server_host}:{settings.server_port}{setup}",
+            link=url(settings) + setup,
         )
     config = uvicorn.Config(
         Dispatcher(collector, dashboard),
