@@ -64,12 +64,17 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A string, its place in a body (an RFC 6901 JSON pointer, or a name such as `query/q`), its role and direction."""
+    """A string, its place in a body (an RFC 6901 JSON pointer, or a name such as `query/q`), its role and direction.
+
+    `key` is the name of its field where no protocol knows it (`ssn`, `db_password`): callers choose it, so it is read
+    like any text, and it says what the text is.
+    """
 
     text: str
     place: str
     role: Role = Role.USER
     direction: Direction = Direction.REQUEST
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

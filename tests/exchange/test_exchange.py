@@ -237,3 +237,31 @@ def test_a_sampled_policy_sees_the_calls_its_ticket_draws(make_path):
 def test_without_a_sampled_policy_nothing_is_drawn(make_path):
     exchange, _ = make_path(None, draw=lambda: 1 / 0).send({"messages": [{"role": "user", "content": "hi"}]})
     assert exchange.id
+
+
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [
+        ({"inputs": "look up", "parameters": {"ssn": "536904399"}}, "536904399"),
+        ({"inputs": "look up", "ssn": 536904399}, "536904399"),
+        ({"inputs": "log in", "db_password": "hunter2Xy9!"}, "hunter2Xy9!"),
+    ],
+)
+def test_a_value_whose_field_names_it_is_redacted(path, body, gone):
+    _, forward = path.send(body, "/")
+    assert gone.encode() not in forward.body
+    assert b"look up" in forward.body or b"log in" in forward.body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"order": "536904399", "ticket": "104"},
+        {"password_hint": "ask your mother", "secret": "no", "key_points": ["Growth", "Margin is up"]},
+        {"author": "Ada Lovelace", "phone_model": "iPhone 15", "passport": "yes", "max_tokens_budget": "4096"},
+        {"password": "", "account_type": "savings", "bank": "North", "birth_control": "yes"},
+    ],
+)
+def test_ordinary_fields_pass_byte_for_byte(path, fields):
+    _, forward = path.send({"inputs": "hello", **fields}, "/")
+    assert json.loads(forward.body) == {"inputs": "hello", **fields}

@@ -105,3 +105,35 @@ def test_a_value_inside_an_attack_is_still_seen():
 
 def test_nothing_to_scan(engine):
     assert Scanner(engine).scan([]) == []
+
+
+NAMED = [
+    Rule("ssn", "US_SSN", "pii", r"\b\d{9}\b", 0.1, context=("ssn", "social"), context_required=True),
+    Rule("assigned", "SECRET", "secrets", r'(?i)\b[a-z_]*password"?\s?[:=]\s?"(?P<v>[^"\s]{6,40})"', 0.8),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "rules"),
+    [
+        ("ssn", "536904399", ["ssn"]),
+        ("customerSSN", "536904399", ["ssn"]),
+        ("applicant_ssn", "it is 536904399.", ["ssn"]),
+        ("db_password", "hunter2Xy9!", ["assigned"]),
+        ("", "536904399", []),
+        ("order", "536904399", []),
+        ("password", "a sentence about it", []),
+        ("password", "", []),
+        ("x" * 4000 + "_ssn", "536904399", ["ssn"]),
+    ],
+)
+def test_the_name_of_a_field_says_what_its_text_is(key, text, rules):
+    (found,) = Scanner(Engine(NAMED, validators={})).scan([Segment(text, "/*", key=key)])
+    assert [item.rule for item in found] == rules
+    assert all(text[item.start : item.end] in ("536904399", "hunter2Xy9!") for item in found)
+
+
+def test_a_name_raises_the_score_and_never_reports_twice():
+    rules = [Rule("number", "N", "pii", r"\b\d{9}\b", 0.3, context=("ssn",), context_boost=0.5)]
+    (found,) = Scanner(Engine(rules, validators={})).scan([Segment("536904399", "/*", key="ssn")])
+    assert [(item.start, item.end, item.score) for item in found] == [(0, 9, 0.8)]

@@ -79,3 +79,11 @@ def test_two_boundaries_or_none_are_a_fault(named: bytes) -> None:
 def test_a_part_with_a_huge_head_is_a_fault() -> None:
     data = b'--b\r\nContent-Disposition: form-data; name="' + b'x;name="' * 2000 + b'"\r\n\r\nv\r\n--b--\r\n'
     assert multipart(data, b"multipart/form-data; boundary=b").fault == "multipart"
+
+
+def test_a_value_keeps_the_name_of_a_field_that_no_protocol_knows() -> None:
+    assert [(field.text, field.key) for field in pairs(b"ssn=1&prompt=hi", "query")] == [
+        ("ssn", ""),
+        ("1", "ssn"),
+        ("hi", ""),
+    ]

@@ -231,3 +231,20 @@ def test_a_data_url_of_an_image_that_is_words_is_text() -> None:
     words = base64.b64encode(b"mail jane@example.com, who lives at number nine, Elm Street").decode()
     data = json.dumps({"url": f"data:image/png;base64,{words}"}).encode()
     assert leaves(data) == [("/url", f"data:image/png;base64,{words}")]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"ssn": "1", "role": "user", "content": "c"}, {"1": "ssn"}),
+        ({"ssn": 123456789}, {"123456789": "ssn"}),
+        ({"input": {"api_key": "a"}}, {"a": "api_key"}),
+        ({"pins": ["1", "2"], "text": "t"}, {"1": "pins", "2": "pins"}),
+        ({"password": {"rule": "long"}}, {"long": "rule"}),  # of an object, its own fields say more
+        ({"arguments": '{"pass\\u0077ord":"a\\u0062c"}'}, {"abc": "password"}),
+    ],
+)
+def test_what_an_unknown_field_holds_keeps_its_name(body: Any, named: dict[str, str]) -> None:
+    data = json.dumps(body).encode()
+    reading = Reading(data, parse(data)[0], Role.USER)
+    assert {reading.leaves[at][0]: key for at, key in reading.keys.items()} == named

@@ -7,6 +7,7 @@ a disguised text costs several times a plain one; a plain one pays only for the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -18,6 +19,8 @@ from akto_proxy.model import Finding, Segment
 
 CHECK_FAILED = "CHECK_FAILED"
 _SETS = 64  # sets of enabled rules whose detectors are remembered
+_NAME = 24  # characters of a field's name that count: twice over they fit into the context window
+_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_.\-]+")
 _SHORT = 8  # characters below which a text has no other reading worth the tests
 
 
@@ -61,10 +64,13 @@ class Scanner:
             return found
         detectors = self.detectors if enabled is None or not self.detectors else self._serving_for(enabled)
         hits, disguised = self.engine.survey(texts, enabled)
-        if not hits and not disguised and not detectors:
+        named = [number for number, segment in enumerate(segments) if segment.key]
+        if not (hits or disguised or detectors or named):
             return found
         for number, finding in hits:
             found[number].append(finding)
+        if named:
+            self._scan_named(named, segments, enabled, found)
         readings = self._readings(texts) if disguised else []
         if readings:
             self._scan_readings(readings, enabled, found)
@@ -102,6 +108,26 @@ class Scanner:
             if not (alters(view) and finding.category in ("pii", "secrets")):
                 _add(found[number], _moved(finding, view))
 
+    def _scan_named(
+        self,
+        named: list[int],
+        segments: Sequence[Segment],
+        enabled: frozenset[str] | None,
+        found: list[list[Finding]],
+    ) -> None:
+        """Texts in fields that say what they hold: the name counts as the words before, and as what is assigned to."""
+        heads = [_introduction(segments[number].key) for number in named]
+        texts = [f'{head}{segments[number].text}"' for number, head in zip(named, heads, strict=True)]
+        for place, finding in self.engine.scan_many(texts, enabled):
+            start = finding.start - len(heads[place])
+            end = finding.end - len(heads[place])
+            if 0 <= start < end <= len(segments[named[place]].text):
+                own = found[named[place]]
+                finding = replace(finding, start=start, end=end)
+                weaker = [f for f in own if f.rule == finding.rule and f.start < end and start < f.end]
+                if all(f.score < finding.score for f in weaker):
+                    own[:] = [*(f for f in own if f not in weaker), finding]
+
     def _detect(
         self,
         detector: Detector,
@@ -128,6 +154,12 @@ class Scanner:
             else:
                 number, view = readings[place - len(segments)]
                 _add(found[number], _moved(finding, view))
+
+
+def _introduction(key: str) -> str:
+    """A field's name as it would stand in JSON, behind its words: `customerSSN` says `SSN` too."""
+    key = key[-_NAME:]
+    return f'{_JOINT.sub(" ", key)} "{key}": "'
 
 
 def _moved(finding: Finding, view: View) -> Finding:

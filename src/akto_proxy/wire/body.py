@@ -28,6 +28,8 @@ class Content(Protocol):
     """The texts of a body, and the body with some of them replaced."""
 
     leaves: list[Leaf]
+    keys: dict[int, str]
+    """The names of the fields that no protocol knows, by the index of what stands in them."""
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The body with other texts, keyed by their index in `leaves`."""
@@ -81,7 +83,15 @@ class Body:
         """The texts as Segments, in the order of `texts`."""
         if self._segments is None:
             leaves = self._content.leaves if self._content is not None else []
-            self._segments = [Segment(text, place, role, self.direction) for text, place, role, _ in leaves]
+            keys = self._content.keys if self._content is not None else {}
+            self._segments = (
+                [
+                    Segment(text, place, role, self.direction, keys.get(at, ""))
+                    for at, (text, place, role, _) in enumerate(leaves)
+                ]
+                if keys
+                else [Segment(text, place, role, self.direction) for text, place, role, _ in leaves]
+            )
         return self._segments
 
     @property
@@ -246,6 +256,7 @@ class Plain:
         self._encodings = (encoding,) if encoding == "utf-8" else (encoding, "utf-8")
         texts = [data.decode(name, "replace") for name in self._encodings]
         self.leaves: list[Leaf] = [(text, "", role, at) for at, text in enumerate(texts)] if data else []
+        self.keys: dict[int, str] = {}
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The new text; of two readings that were both edited, neither is enough."""
@@ -262,6 +273,7 @@ class Fields:
         self._data = data
         self._fields = fields
         self.leaves: list[Leaf] = [(field.text, field.place, role, at) for at, field in enumerate(fields)]
+        self.keys = {at: field.key for at, field in enumerate(fields) if field.key}
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The bytes with some fields replaced."""
@@ -282,6 +294,7 @@ class Events:
             for index, slot in enumerate(event.slots):
                 lanes.setdefault(slot.lane or f"#{at}/{index}", []).append((at, index, slot))
         self._lanes = list(lanes.values())
+        self.keys: dict[int, str] = {}
         self.leaves: list[Leaf] = [
             ("".join(slot.new for _, _, slot in lane), lane[0][2].place, role, at)
             for at, lane in enumerate(self._lanes)
@@ -302,7 +315,7 @@ class Query:
     def __init__(self, query: bytes, direction: Direction = Direction.REQUEST) -> None:
         self._query = query
         self._fields = forms.pairs(query, "query")
-        self.segments = [Segment(field.text, field.place, Role.USER, direction) for field in self._fields]
+        self.segments = [Segment(field.text, field.place, Role.USER, direction, field.key) for field in self._fields]
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The query string with the texts of some segments replaced; the very same for `{}`."""

@@ -38,6 +38,8 @@ class Field(NamedTuple):
     start: int
     end: int
     style: str
+    key: str = ""
+    """The name of the field where no protocol knows it."""
 
 
 class Form(NamedTuple):
@@ -58,8 +60,9 @@ def pairs(query: bytes, root: str) -> list[Field]:
         if word and word not in KEYS:
             fields.append(Field(word, f"{root}/*key", at, middle, "percent"))
         if end > middle + 1:
-            label = word if word in KEYS else "*"
-            fields.append(Field(_unquote(query[middle + 1 : end]), f"{root}/{label}", middle + 1, end, "percent"))
+            label, key = (word, "") if word in KEYS else ("*", word)
+            text = _unquote(query[middle + 1 : end])
+            fields.append(Field(text, f"{root}/{label}", middle + 1, end, "percent", key))
         at = end + 1
     return fields
 

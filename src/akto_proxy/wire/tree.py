@@ -128,11 +128,24 @@ _CONTAINERS: Final = frozenset((dict, list, Pairs))
 class Reading:
     """The leaves of one JSON text, and how to write it again with other leaves."""
 
-    __slots__ = ("data", "elements", "joined", "leaves", "media", "nested", "nesting", "shadows", "tails", "tokens")
+    __slots__ = (
+        "data",
+        "elements",
+        "joined",
+        "keys",
+        "leaves",
+        "media",
+        "nested",
+        "nesting",
+        "shadows",
+        "tails",
+        "tokens",
+    )
 
     def __init__(self, data: bytes, tree: Any, role: Role, *, shadows: bool = False, nesting: int = 0) -> None:
         self.data = data
         self.leaves: list[Leaf] = []
+        self.keys: dict[int, str] = {}
         self.media: list[str] = []
         self.tokens = ""
         self.shadows = shadows
@@ -204,10 +217,21 @@ class Reading:
         """
         if not (key.isdigit() and len(key) < 7):  # vLLM names tokens by their number
             self._text(key, "", f"{path}/*key", role, n - 1)
+        before = len(self.leaves)
         if type(value) is int or type(value) is float:
             self._number(value, f"{path}/*", role, -n)
-            return n
-        return self._value(value, "", f"{path}/*", role, n, depth)
+        else:
+            n = self._value(value, "", f"{path}/*", role, n, depth)
+        if type(value) is not dict and type(value) is not Pairs:
+            self._name(key, f"{path}/*", before)
+        return n
+
+    def _name(self, key: str, path: str, before: int) -> None:
+        """Keep what the field of the latest leaves is called: of a string or number in it, and of those in its list."""
+        for at in range(before, len(self.leaves)):
+            place = self.leaves[at][1]
+            if place == path or place.rpartition("/")[0] == path:
+                self.keys.setdefault(at, key)
 
     def _array(self, node: list[Any], key: str, path: str, role: Role, n: int, depth: int) -> int:
         kinds = set(map(type, node))
@@ -241,6 +265,7 @@ class Reading:
         tokens = [leaf for leaf in self.leaves[before:] if "/top_" not in leaf[1][len(path) :]]
         others = [leaf for leaf in self.leaves[before:] if "/top_" in leaf[1][len(path) :]]
         self.leaves[before:] = others
+        self.keys = {at: key for at, key in self.keys.items() if at < before}  # the others have moved
         self.joined[len(self.leaves)] = [leaf[3] for leaf in tokens]
         self.leaves.append(("".join(leaf[0] for leaf in tokens), path, Role.ASSISTANT, -1))
 
@@ -296,6 +321,8 @@ class Reading:
         search = len(value) * len(inner.leaves) < _MAX_SEARCH  # a larger one is read whole instead of searched
         for at, (text, place, _, _) in enumerate(inner.leaves):
             if not search or text not in value:
+                if at in inner.keys:
+                    self.keys[len(self.leaves)] = inner.keys[at]
                 self.leaves.append((text, f"{path}#{place}", role, at))
                 self.nested[len(self.leaves) - 1] = inner
 
