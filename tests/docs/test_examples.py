@@ -8,7 +8,6 @@ import yaml
 
 from akto_proxy.cli.watching import alert_config
 from akto_proxy.config.settings import load
-from akto_proxy.errors import ConfigError
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.watch.notify.schema import parse_channels
 
@@ -29,13 +28,13 @@ def test_the_limits_page(tmp_path: Path):
 
 def test_the_watch_page(tmp_path: Path):
     settings = load({}, example("watch.md", tmp_path))
-    assert alert_config(settings).rules[0].name == "many-blocks"
+    assert alert_config(settings).rules[0].name == "attack"
     assert parse_channels(settings.notify, {})[0].name == "ops"
 
 
-def test_a_response_that_nobody_carries_out_is_refused(tmp_path: Path):
-    rule = {"name": "x", "when": "action == 'block'", "respond": {"do": "raise", "policy": "p"}}
+@pytest.mark.parametrize("do", ["block", "raise", "enforce"])
+def test_every_response_is_taken(tmp_path: Path, do: str):
+    rule = {"name": "x", "when": "action == 'block'", "respond": {"do": do, "policy": "p"}}
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"alerts": {"rules": [rule]}}))
-    with pytest.raises(ConfigError, match="only `block` is carried out"):
-        alert_config(load({}, str(file)))
+    assert alert_config(load({}, str(file))).rules[0].respond.do == do

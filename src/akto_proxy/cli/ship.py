@@ -25,6 +25,7 @@ import structlog
 
 from akto_proxy.cli import logs, worker
 from akto_proxy.cli.lasting import lasting
+from akto_proxy.cli.measures import fetch
 from akto_proxy.cli.pull import InForce, Puller, prove, source
 from akto_proxy.cli.serve import local_token
 from akto_proxy.config.settings import Settings
@@ -75,6 +76,8 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         for name, target in found.items():
             if isinstance(target, CollectorTarget):
                 jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy)
+        if not embedded and isinstance(found.get("remote"), CollectorTarget):
+            jobs["fetching measures"] = partial(fetch, client, settings)
         tasks = [asyncio.create_task(lasting(name, job)) for name, job in jobs.items()]
         await stop.wait()
         for task in tasks:

@@ -19,12 +19,19 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
+from akto_proxy.cli.serve import control_url
 from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
+from akto_proxy.limits.blocks import FIELDS
+from akto_proxy.policy.stricter import DEEDS
+from akto_proxy.store.control import AuditNote, Block
+from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.watch.notify.courier import Courier
 from akto_proxy.watch.notify.schema import parse_channels
+from akto_proxy.watch.respond import Override, order, overrides, take_back
 from akto_proxy.watch.series import Scorer
 
+BY = "command line"
 app = typer.Typer(name="watch", help="Anomalies and alerts: score a series, try a channel.", no_args_is_help=True)
 
 
@@ -66,6 +73,69 @@ def notify_test(
         console.print(f"{name}: {said}", markup=False, highlight=False)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def respond(
+    do: Annotated[str, typer.Argument(help="`block`, `enforce` or `raise`.")],
+    target: Annotated[str, typer.Argument(help="A caller (`user=eve`, `key=...`, `ip=...`), or a policy's name.")],
+    minutes: Annotated[float, typer.Option(min=1, max=10_080, help="When it ends by itself.")] = 60,
+    reason: Annotated[str, typer.Option(help="For the audit log.")] = "by command",
+    config: Annotated[str | None, typer.Option("--config", help="Settings file.")] = None,
+) -> None:
+    """Block a caller, enforce a policy that monitors, or raise its actions one step, for a time."""
+    now = time.time()
+    name = os.urandom(8).hex()
+    with _control(config) as control:
+        if do == "block":
+            field, _, value = target.partition("=")
+            if field not in FIELDS or not value:
+                raise ConfigError(f"respond block: FIELD=VALUE is expected; fields are {', '.join(FIELDS)}")
+            control.block(Block(name, field, value, now + minutes * 60, reason, BY, now))
+            control.note(AuditNote(now, BY, "caller.block", target, f"for {minutes:g} min; {reason}"))
+        elif do in DEEDS:
+            order(control, Override(name, target, do, now + minutes * 60, reason), BY, now)
+        else:
+            raise ConfigError("respond: block, enforce or raise is expected")
+    typer.echo(f"{name}  ends in {minutes:g} min; `akto-proxy watch undo {name}` takes it back")
+
+
+@app.command()
+def undo(
+    measure: Annotated[str, typer.Argument(help="Its id, as `akto-proxy watch measures` lists it.")],
+    config: Annotated[str | None, typer.Option("--config", help="Settings file.")] = None,
+) -> None:
+    """Take a measure back before its time."""
+    now = time.time()
+    with _control(config) as control:
+        found = next((item for item in control.blocks() if item.id == measure), None)
+        if found is not None:
+            control.unblock(found.id)
+            control.note(AuditNote(now, BY, "caller.unblock", f"{found.field}={found.value}"))
+        elif not take_back(control, measure, BY, now):
+            raise ConfigError("undo: there is no such measure; `akto-proxy watch measures` lists those in force")
+    typer.echo("taken back")
+
+
+@app.command()
+def measures(config: Annotated[str | None, typer.Option("--config", help="Settings file.")] = None) -> None:
+    """List the measures in force: id, what, whom, how long still, why."""
+    now = time.time()
+    with _control(config) as control:
+        rows = [(item.id, "block", f"{item.field}={item.value}", item.until, item.reason) for item in control.blocks()]
+        rows += [(item.id, item.do, item.policy, item.until, item.reason) for item in overrides(control)]
+    for name, do, target, until, reason in rows:
+        if until > now:
+            typer.echo(f"{name}  {do:8} {target}  {(until - now) / 60:.0f} min  {reason}")
+
+
+@contextmanager
+def _control(config: str | None) -> Iterator[SqlControlStore]:
+    control = SqlControlStore(control_url(load(os.environ, config)), random=os.urandom)
+    try:
+        yield control
+    finally:
+        control.close()
 
 
 def rows(source: TextIO, name: str) -> Iterator[tuple[float, str, str]]:

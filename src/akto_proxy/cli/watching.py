@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import orjson
 import structlog
 from cryptography import x509
 
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
-from akto_proxy.errors import AktoProxyError, ConfigError
+from akto_proxy.errors import AktoProxyError
 from akto_proxy.limits.blocks import Blocked, write_blocks
 from akto_proxy.store.control import ControlStore
 from akto_proxy.store.face import Fresh, Summary, TraceStore
@@ -32,12 +31,11 @@ from akto_proxy.watch.facts import Fact, of_anomaly, of_certificate, of_decision
 from akto_proxy.watch.notify.courier import Courier
 from akto_proxy.watch.notify.schema import parse_channels
 from akto_proxy.watch.observation import Observation, of_summary, of_trace
-from akto_proxy.watch.respond import Responder, overrides
+from akto_proxy.watch.respond import Responder, overrides, write_overrides
 from akto_proxy.watch.schema import AlertConfig, parse_alerts
 from akto_proxy.watch.watch import Watch
 
 BASELINES, CURSOR = "watch.baselines", "watch.cursor"
-OVERRIDES_FILE = "overrides.json"
 POLL = 0.5
 BATCH = 500
 WHOLE_A_POLL = 150
@@ -207,7 +205,7 @@ class Watching:
 
     def _chores(self) -> None:
         now, due = self._parts.now(), self._due
-        if due.now("publish", now, 1.0):
+        if due.now("publish", now, POLL):
             self._publish()
         if due.now("tick", now, _TICK_EVERY):
             facts = [of_anomaly(item) for item in self._parts.watch.tick(now)]
@@ -226,12 +224,8 @@ class Watching:
         now = self._parts.now()
         blocks = [Blocked(item.field, item.value, item.until) for item in self._parts.control.blocks()]
         write_blocks(self._parts.folder, [item for item in blocks if item.until > now])
-        rows = [
-            {"policy": item.policy, "do": item.do, "until": item.until}
-            for item in overrides(self._parts.control)
-            if item.until > now
-        ]
-        write_if_new(self._parts.folder / OVERRIDES_FILE, orjson.dumps({"overrides": rows}))
+        found = overrides(self._parts.control)
+        write_overrides(self._parts.folder, [(item.policy, item.do, item.until) for item in found if item.until > now])
 
     def _save(self) -> None:
         self._parts.control.set_state(BASELINES, self._parts.watch.dump())
@@ -247,16 +241,6 @@ class Watching:
             left = (found.not_valid_after_utc.timestamp() - now) / 86_400
             facts.append(of_certificate(Path(path).name, left, now))
         return facts
-
-
-def write_if_new(path: Path, data: bytes) -> None:
-    """Replace a file at once, where its content would change. Raises OSError."""
-    if path.exists() and path.read_bytes() == data:
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    draft.chmod(0o600)
-    os.replace(draft, path)
 
 
 def watching(
@@ -291,8 +275,4 @@ def watching(
 
 def alert_config(settings: Settings) -> AlertConfig:
     """The alert rules of the settings; the shipped ones where none are given."""
-    config = parse_alerts(settings.alerts)
-    for rule in config.rules:
-        if rule.respond is not None and rule.respond.do != "block":
-            raise ConfigError(f"alerts: rule `{rule.name}`: respond.do: only `block` is carried out; see docs/watch.md")
-    return config
+    return parse_alerts(settings.alerts)

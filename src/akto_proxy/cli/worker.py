@@ -24,6 +24,7 @@ from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.limiting import Gates, limiting
+from akto_proxy.cli.measures import Strictness, obey
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
@@ -77,6 +78,8 @@ async def _serve(settings: Settings, number: int) -> None:
     def fresh() -> Values:
         return of_worker(meter, server.counters, spool.stats, guardrails.version)
 
+    strictness = Strictness(settings.data_path, guardrails)
+    strictness.tick()
     await server.start()
     if server.admin_problem:
         _log.error("no metrics: the admin port cannot be used", reason=server.admin_problem, fix="change ADMIN_PORT")
@@ -95,7 +98,8 @@ async def _serve(settings: Settings, number: int) -> None:
     tasks = [
         asyncio.create_task(lasting("recording", lambda: _tick(beats))),
         asyncio.create_task(lasting("limits", limits.run)),
-        asyncio.create_task(lasting("reloading", lambda: _reloads(settings, guardrails, server, changed))),
+        asyncio.create_task(lasting("reloading", lambda: _reloads(settings, strictness, guardrails, server, changed))),
+        asyncio.create_task(lasting("measures", lambda: obey(strictness))),
     ]
     await stop.wait()
     clean = await server.drain()
@@ -238,7 +242,9 @@ async def _tick(beats: Sequence[Callable[[], None]]) -> None:
             beat()
 
 
-async def _reloads(settings: Settings, guardrails: Guardrails, server: Server, changed: asyncio.Event) -> None:
+async def _reloads(
+    settings: Settings, strictness: Strictness, guardrails: Guardrails, server: Server, changed: asyncio.Event
+) -> None:
     """Take new policies into force whenever `changed` is set. They are built in a thread: traffic goes on meanwhile."""
     while True:
         await changed.wait()
@@ -249,7 +255,7 @@ async def _reloads(settings: Settings, guardrails: Guardrails, server: Server, c
         except AktoProxyError as error:
             _log.error("reload refused, the running policy stays", reason=str(error))
             continue
-        guardrails.swap(guard)
+        strictness.renew(guard)
         _log.info("policy reloaded", version=guard.policies.version)
         for line in guardrails.unserved():
             _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)

@@ -23,6 +23,8 @@ from akto_proxy.collector.body import parse_json, read_body
 from akto_proxy.collector.describe import PATH, document
 from akto_proxy.collector.intake import Intake, parse
 from akto_proxy.collector.judge import Judge, JudgeLine
+from akto_proxy.collector.measures import PATH as MEASURES
+from akto_proxy.collector.measures import add_measures
 from akto_proxy.collector.problem import Problem
 from akto_proxy.errors import StorageError
 from akto_proxy.store.control import ControlStore, ProxyHealth
@@ -36,6 +38,7 @@ OWNED = (
     "/v1/traces",
     "/v1/policy",
     "/v1/proxies",
+    MEASURES,
     "/api/ingestData",
     "/api/http-proxy",
     "/api/validate/request",
@@ -141,6 +144,7 @@ def _own_routes(
     limits: CollectorLimits,
 ) -> None:
     """Our own protocol."""
+    add_measures(app, access, control, now)
 
     @app.post("/v1/traces")
     async def traces(request: Request) -> Response:

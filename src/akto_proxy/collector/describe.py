@@ -55,7 +55,11 @@ def _ours() -> Tree:
         "description": "The policy as YAML.",
         "content": {"application/yaml": {"schema": {"type": "string"}}},
     }
+    measures = _route(
+        "Blocked callers and stricter policies in force, with an ETag.", {200: "Measures"}, (304, 401, 403, 503)
+    )
     return {
+        "/v1/measures": {"get": measures},
         "/v1/traces": {
             "post": _route(
                 "Keep a batch of traces. 200 means durable; the same batch again changes nothing.",
@@ -194,6 +198,11 @@ def _schemas() -> Tree:
         "Arrived": _object("id started outcome verdict", id=text, started=real, outcome=text, verdict=text),
         "State": _object(
             "name", name=text, version=text, policy_version=text, lag=count, lag_seconds=real, dropped=count,
+        ),
+        "Measures": _object(
+            "blocks overrides",
+            blocks={"type": "array", "items": {"type": "array", "description": "Field, value, end (Unix seconds)."}},
+            overrides={"type": "array", "items": _object("policy do until", policy=text, do=text, until=real)},
         ),
         "Accepted": _object("accepted", accepted=success),
         "Success": _object("success", success=success),

@@ -37,6 +37,11 @@ class Guardrails:
         self._shared.guard = guard
 
     @property
+    def guard(self) -> Guard:
+        """The rules in force and what finds them."""
+        return self._shared.guard
+
+    @property
     def version(self) -> str:
         """The version of the policies in force."""
         return self._shared.guard.policies.version

@@ -1,6 +1,6 @@
 """Callers that are refused until an end time, as the server decided and every worker reads it.
 
-The server writes one small file, replaced at once; workers look at its time of change once a second. So a block is in
+The server writes one small file, replaced at once; workers look at its time of change twice a second. So a block is in
 force within a second on this machine, and stays in force while the server is down. An unreadable file changes
 nothing: the blocks read before stay.
 """
@@ -18,7 +18,7 @@ from akto_proxy.model import Caller
 FILE = "blocks.json"
 FIELDS = ("key", "user", "team", "agent", "session", "ip")
 MAX_BLOCKS = 10_000
-_LOOK_EVERY = 1.0
+_LOOK_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ back is only forgetting it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import orjson
 
@@ -18,6 +20,7 @@ from akto_proxy.watch.facts import Fact
 
 ACTOR = "watch"
 STATE = "policy-overrides"
+OVERRIDES_FILE = "overrides.json"
 MAX_OVERRIDES = 100
 MAX_BLOCKS_AN_HOUR = 100
 """More would be the watch itself being used to lock everybody out."""
@@ -126,6 +129,14 @@ def target(fact: Fact, field: str | None) -> tuple[str, str]:
     return "", ""
 
 
+def order(control: ControlStore, made: Override, by: str, now: float) -> None:
+    """Put an override in force by a person's order, and log it. One of the same policy and deed is replaced."""
+    kept = [item for item in overrides(control) if (item.policy, item.do) != (made.policy, made.do)]
+    keep_overrides(control, [*kept, made][-MAX_OVERRIDES:])
+    minutes = (made.until - now) / 60
+    control.note(AuditNote(now, by, f"policy.{made.do}", made.policy, f"for {minutes:g} min; {made.reason}"))
+
+
 def overrides(control: ControlStore) -> list[Override]:
     """The overrides kept, also those whose time is over."""
     data = control.state(STATE)
@@ -138,6 +149,22 @@ def overrides(control: ControlStore) -> list[Override]:
 def keep_overrides(control: ControlStore, items: list[Override]) -> None:
     """Replace them."""
     control.set_state(STATE, orjson.dumps([asdict(item) for item in items]))
+
+
+def write_overrides(folder: Path, rows: Iterable[tuple[str, str, float]]) -> None:
+    """Write (policy, do, until) of those in force where workers read it, at once and only if it changed.
+
+    Raises OSError.
+    """
+    found = [{"policy": policy, "do": do, "until": until} for policy, do, until in rows]
+    data = orjson.dumps({"overrides": found})
+    path = folder / OVERRIDES_FILE
+    if path.exists() and path.read_bytes() == data:
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.chmod(0o600)
+    os.replace(draft, path)
 
 
 def take_back(control: ControlStore, override_id: str, by: str, now: float) -> bool:
