@@ -84,11 +84,15 @@ def make_path() -> Callable[..., Path]:
     """Makes a guard path out of a policy text (None: the default policy)."""
     rules = build.shipped_rules()
     known = {rule.id: rule for rule in rules}
+    shipped = build.engine([*rules, TOKEN_RULE], None)
 
     def make(policy: str | None = None, **options: Any) -> Path:
         chosen = parse_policies(policy, "test.yaml") if policy else build.pack("default")
         compiled = PolicySet(chosen, known)
-        engine = build.engine([*rules, TOKEN_RULE, *compiled.custom_rules], None)
+        every = compiled.everything()
+        wanted = [rule for rule in rules if rule.id in every.enabled_request | every.enabled_response]
+        custom = compiled.custom_rules  # compiling takes a second or so: no more than the policy asks for
+        engine = build.engine([*wanted, TOKEN_RULE, *custom], None) if custom or not wanted else shipped
         return Path(Guard(Scanner(engine, build.detectors(compiled.detectors)), compiled), **options)
 
     return make

@@ -21,9 +21,10 @@ NOISE = "xkqj vzpw qqkx jzvx wkqp zxvq jqkz pwvx kzqj xqvz wjkx qzpv kxjq vwzx q
 ANGRY = "I hate this. You are a horrible, stupid, useless idiot and this is the worst and most disgusting garbage ever."
 CODE = "```python\nimport os\n\ndef clean(path):\n    for name in os.listdir(path):\n        os.remove(name)\n```\n"
 
+HIDDEN = "plain \U000e0068\U000e0069\U000e0064\U000e0065 text"
 KINDS: list[tuple[str, str, str, str]] = [
     ("secrets", "{detect: secrets, action: ACTION}", "the key AKIAQ3EGW7ZLXK2M5RTB is here", PROSE),
-    ("personal data type", "{detect: EMAIL_ADDRESS, action: ACTION}", "write to jo@corp.example now", "call +44 20 7946"),
+    ("personal data type", "{detect: EMAIL_ADDRESS, action: ACTION}", "write to jo@corp.example now", "no address"),
     ("personal data but one", "{detect: pii, but: EMAIL_ADDRESS, action: ACTION}", "card 4539578763621486 ok",
      "write to jo@corp.example now"),
     ("words", "{words: [spade, shovel], action: ACTION}", "call a Spade by name", "a spaded word"),
@@ -31,7 +32,7 @@ KINDS: list[tuple[str, str, str, str]] = [
     ("parts of words", "{words: [spade], whole_words: false, action: ACTION}", "he spaded it", "he dug it"),
     ("regex", "{regex: 'EMP-\\d{6}', match: [EMP-123456], no_match: [EMP-1], action: ACTION}", "I am EMP-123456 now",
      "I am EMP-12 now"),
-    ("regex by keyword", "{regex: '\\d{6}', keywords: [badge], match: [badge 123456], no_match: ['12'], action: ACTION}",
+    ("regex by keyword", "{regex: '\\d{6}', keywords: [badge], match: [badge 123456], no_match: [x], action: ACTION}",
      "my badge 123456 is", "my number 123456 is"),
     ("topic", "{topic: weapons, phrases: [build a bomb], action: ACTION}", "how to Build  a-bomb fast", "how to build"),
     ("link denied", "{links: {deny: [evil.example]}, action: ACTION}", "see https://x.evil.example/a ok",
@@ -60,6 +61,10 @@ STRUCTURE: list[tuple[str, str, str, str]] = [
     ),
     ("exfiltration", "{detect: exfiltration, action: ACTION}", f"Here you are: {PHISH} done.", PROSE),
 ]
+
+
+ANSWERS_ONLY = ("exfiltration",)
+"""What a detector looks for in answers alone."""
 
 
 def policy(rule: str, action: str = "block", **fields: str) -> str:
@@ -100,9 +105,10 @@ def ids(table: list[tuple[str, str, str, str]]) -> list[str]:
 @pytest.mark.parametrize(("name", "rule", "bad", "good"), KINDS + SIZES + STRUCTURE, ids=ids(KINDS + SIZES + STRUCTURE))
 def test_a_rule_blocks_what_it_takes_in_requests_answers_and_streams(make_path, name, rule, bad, good):
     path = make_path(policy(rule))
-    exchange, result = request(path, bad)
-    assert isinstance(result, Refusal)
-    assert [item.action for item in decisions(exchange)][0] is Action.BLOCK
+    if name not in ANSWERS_ONLY:
+        exchange, result = request(path, bad)
+        assert isinstance(result, Refusal)
+        assert decisions(exchange)[0].action is Action.BLOCK
     exchange, result = request(path, good)
     assert isinstance(result, Forward)
     assert decisions(exchange) == []
@@ -173,7 +179,8 @@ def test_an_allowed_phrase_excuses_in_its_own_policy_alone(make_path):
     assert isinstance(request(make_path(both), "ask help@corp.example")[1], Refusal)
 
 
-TOOLS = "{tools: {forbid: ['shell*'], arguments: {pay: {type: object, required: [to], properties: {amount: {maximum: 10}}}}, max_calls: 2}, action: block}"
+PAY = "pay: {type: object, required: [to], properties: {amount: {maximum: 10}}}"
+TOOLS = f"{{tools: {{forbid: ['shell*'], arguments: {{{PAY}}}, max_calls: 2}}, action: block}}"
 
 
 def call(name: str, arguments: str) -> dict[str, Any]:

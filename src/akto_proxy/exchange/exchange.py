@@ -239,8 +239,16 @@ class GuardedExchange:
         options = self._shared.options
         self._streamed = True
         self._reader = StreamReader(self._route, self._answer_type)
-        self._stream = AnswerStream(self._reader, self, keep=options.keep, tail=self._block_tail)
-        checks = self._the_plan().externals_response
+        plan = self._the_plan()
+        self._stream = AnswerStream(
+            self._reader,
+            self,
+            keep=options.keep,
+            tail=self._block_tail,
+            calls=plan.whole_calls,
+            sizes=plan.counts_text,
+        )
+        checks = plan.externals_response
         if checks:
             again = StreamReader(self._route, self._answer_type)
             self._gathering = Gathering(checks, again, options.response_limit, self._conclude_stream)
@@ -473,6 +481,10 @@ class GuardedExchange:
         known = set(self._guard.scanner.engine.scan(segment.text, self._enabled()))
         findings = [finding for finding in self.scan([segment])[0] if finding not in known]
         return late(plan.judge([segment], [findings])) if findings else CLEAN
+
+    def calls(self, segments: Sequence[Segment]) -> Judgement:
+        """What the policy makes of tool calls: their names and arguments, whole."""
+        return self._the_plan().calls(segments, self._tally)
 
     def decide(self, role: Role, place: str, text: str, findings: Sequence[Finding]) -> Judgement:
         """What the policy makes of findings in one piece of text."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from akto_proxy.exchange.record import masked
 from akto_proxy.guard.stream import StreamGuard
 from akto_proxy.model import Action, Decision, Direction, Finding, Role, Segment, Usage
+from akto_proxy.policy.checks import MAX_ARGUMENTS, is_call
 from akto_proxy.policy.compile import Edit, Judgement
 from akto_proxy.wire.stream import Event, Slot, StreamReader
 
@@ -39,6 +40,10 @@ class Judge(Protocol):
 
     def scan(self, segments: Sequence[Segment]) -> list[list[Finding]]:
         """Findings of whole texts, one list a segment."""
+        ...
+
+    def calls(self, segments: Sequence[Segment]) -> Judgement:
+        """What the policy makes of tool calls: their names and arguments, whole."""
         ...
 
     def look(self, segment: Segment) -> Judgement:
@@ -81,7 +86,9 @@ class _Part:
 class _Lane:
     """Text that is continued from event to event."""
 
-    __slots__ = ("changed", "cumulative", "guard", "kept", "kept_size", "parts", "role", "since", "total", "window")
+    __slots__ = (
+        *("changed", "cumulative", "guard", "held", "kept", "kept_size", "parts", "role", "since", "total", "window"),
+    )
 
     def __init__(self, guard: StreamGuard, slot: Slot) -> None:
         self.guard = guard
@@ -94,6 +101,7 @@ class _Lane:
         self.total: list[str] = []  # what the caller has been given, for cumulative lanes only
         self.window = ""
         self.since = 0
+        self.held: list[str] | None = None  # a tool call's text that waits until the call is whole
 
 
 class AnswerStream:
@@ -104,9 +112,23 @@ class AnswerStream:
         judge: the exchange, asked about texts.
         keep: characters of each lane kept for the trace.
         tail: makes the route's own ending of a blocked stream out of the block message.
+        calls: whether tool calls wait until they are whole, to be judged so.
+        sizes: whether text is judged though nothing was found in it.
     """
 
-    def __init__(self, reader: StreamReader, judge: Judge, *, keep: int, tail: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        judge: Judge,
+        *,
+        keep: int,
+        tail: Callable[[str], bytes],
+        calls: bool = False,
+        sizes: bool = False,
+    ) -> None:
+        self._calls = calls
+        self._sizes = sizes
+        self._held = 0
         self._reader = reader
         self._judge = judge
         self._keep = keep
@@ -175,20 +197,32 @@ class AnswerStream:
             lane = self._lanes.get(slot.lane)
             if lane is None:
                 lane = self._lanes[slot.lane] = _Lane(self._judge.open_lane(), slot)
+                lane.held = [] if self._calls and is_call(slot.lane) else None
             lane.parts.append(_Part(waiting, index, text))
             waiting.open += 1
+            if lane.held is not None:
+                lane.held.append(text)
+                self._held += len(text)
+                continue
             released = lane.guard.feed(text)
             if released.text:
                 blocked = self._release(slot.lane, lane, released.text, released.findings)
                 if blocked is not None:
                     return blocked
-        return self._read_loose(waiting, loose) if loose else None
+        blocked = self._read_loose(waiting, loose) if loose else None
+        # Longer than any arguments that can be judged: what came is judged as it is, and found wrong.
+        return self._close_calls() if blocked is None and self._held > MAX_ARGUMENTS else blocked
 
     def _read_loose(self, waiting: _Waiting, loose: list[tuple[int, Slot]]) -> Judgement | None:
         """Strings that stand alone in an event: whole, so they are judged at once."""
         segments = [Segment(slot.text, slot.place, slot.role, Direction.RESPONSE) for _, slot in loose]
+        if self._calls and (parts := [item for item in segments if is_call(item.place)]):
+            judgement = self._judge.calls(parts)
+            self.decisions.extend(judgement.decisions)
+            if judgement.action is Action.BLOCK:
+                return judgement
         for (index, slot), findings in zip(loose, self._judge.scan(segments), strict=True):
-            if not findings:
+            if not findings and not self._sizes:
                 self._clean(slot)
                 continue
             judgement = self._judge.decide(slot.role, slot.place, slot.text, findings)
@@ -196,7 +230,9 @@ class AnswerStream:
             if judgement.action is Action.BLOCK:
                 return judgement
             edits = judgement.edits.get(0)
-            if edits:
+            if not findings:
+                self._clean(slot)
+            elif edits:
                 if waiting.changes is None:
                     waiting.changes = {}
                 waiting.changes[index] = self._edited(slot.text, edits)
@@ -204,7 +240,8 @@ class AnswerStream:
 
     def _clean(self, slot: Slot) -> None:
         text = slot.text
-        self._reader.trust(text)
+        if not (self._calls and is_call(slot.place)):  # the same tool called again is another call
+            self._reader.trust(text)
         if slot.place.endswith(_TOOL_NAMES) and len(self.tools) < MOST_TOOLS:
             self.tools.append(text[:64])
         if not self._lanes and len(self.loose) < LOOSE:
@@ -221,7 +258,7 @@ class AnswerStream:
 
     def _release(self, name: str, lane: _Lane, text: str, findings: Sequence[Finding]) -> Judgement | None:
         """A piece of a lane that no rule can claim any more: judge it and hand it to the events it came from."""
-        if findings:
+        if findings or self._sizes:
             judgement = self._judge.decide(lane.role, name, text, findings)
             self.decisions.extend(judgement.decisions)
             self._keep_text(lane, masked(text, findings))
@@ -308,7 +345,28 @@ class AnswerStream:
         self.decisions.extend(judgement.decisions)
         return judgement if judgement.action is Action.BLOCK else None
 
+    def _close_calls(self) -> Judgement | None:
+        """No more of a tool call comes: judge those that are held, then let them go the way of all text."""
+        held = [(name, lane, "".join(lane.held)) for name, lane in self._lanes.items() if lane.held]
+        if not held:
+            return None
+        judgement = self._judge.calls([Segment(text, name, lane.role, Direction.RESPONSE) for name, lane, text in held])
+        self.decisions.extend(judgement.decisions)
+        if judgement.action is Action.BLOCK:
+            return judgement
+        self._held = 0
+        for name, lane, text in held:
+            lane.held = []
+            released = lane.guard.feed(text)
+            blocked = self._release(name, lane, released.text, released.findings) if released.text else None
+            if blocked is not None:
+                return blocked
+        return None
+
     def _finish_lanes(self) -> Judgement | None:
+        blocked = self._close_calls()
+        if blocked is not None:
+            return blocked
         for name, lane in self._lanes.items():
             released = lane.guard.finish()
             blocked = self._release(name, lane, released.text, released.findings) if released.text else None

@@ -18,10 +18,12 @@ from akto_proxy.policy.rules import Limit, LimitRule, Links, Tools, ToolsRule
 
 CHARACTERS_PER_TOKEN = 4  # the usual estimate for English text; model.Usage marks it as one
 MAX_ARGUMENTS = 1 << 20
+MAX_CALLS = 4_096  # names remembered of one body or stream
 
-_NAME = re.compile(r"/(?:function|function_call|(?:tools|content|output|input)/\d+)/name$")
+_NAME = re.compile(r"/(?:function|function_call|item|content_block|(?:tools|content|output|input)/\d+)/name$")
 _OFFERED = re.compile(r"/(?:tools|functions)/\d+/")
-_ARGUMENTS = re.compile(r"/(?:function/arguments|function_call/arguments|(?:output|input)/\d+/arguments)$")
+_ARGUMENTS = re.compile(r"/(?:(?:function|function_call|item|(?:output|input)/\d+)/arguments|delta/partial_json)$")
+_AGAIN = re.compile(r"/response\.(?!output_item\.done/)")  # events of a stream that tell a call once more
 _HOST = re.compile(r"(?i)^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:@]+)")
 
 
@@ -38,6 +40,7 @@ class Tally:
     characters: dict[int, int] = field(default_factory=dict)
     calls: dict[int, int] = field(default_factory=dict)
     told: set[tuple[int, str]] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 Hit = tuple[int, Finding]
@@ -65,18 +68,32 @@ def _bounds(limit: Limit) -> Iterator[tuple[str, int]]:
 def tool_hits(index: int, rule: ToolsRule, segments: Sequence[Segment], tally: Tally) -> Iterator[Hit]:
     """Findings of tools that may not be offered or called, of wrong arguments and of too many calls."""
     tools = rule.tools
-    # Names first: in JSON a call's arguments may stand before its name.
-    named = {item.place.rpartition("/")[0]: item.text for item in segments if _NAME.search(item.place)}
+    # Names first: in JSON a call's arguments may stand before its name; in a stream its name came earlier.
+    named = tally.names
+    for item in segments:
+        if _NAME.search(item.place) and len(named) < MAX_CALLS:
+            named[_call(item.place)] = item.text
     for number, segment in enumerate(segments):
         if _NAME.search(segment.place):
             if not tool_allowed(tools, segment.text):
                 yield number, _tool("tool:name")
-            if _OFFERED.search(segment.place) is None and _counted(index, tools, tally):
+            once = _OFFERED.search(segment.place) is None and _AGAIN.search(segment.place) is None
+            if once and _counted(index, tools, tally):
                 yield number, _tool("tool:calls")
         elif tools.arguments and _ARGUMENTS.search(segment.place):
-            name = named.get(segment.place.rpartition("/")[0], "")
+            name = named.get(_call(segment.place), "")
             if name in tools.arguments and not arguments_valid(tools, name, segment.text):
                 yield number, _tool("tool:arguments")
+
+
+def is_call(place: str) -> bool:
+    """Whether a string at this place is a tool's name or the arguments of a call."""
+    return _NAME.search(place) is not None or _ARGUMENTS.search(place) is not None
+
+
+def _call(place: str) -> str:
+    """What the name and the arguments of one call have in common in their places."""
+    return place.rpartition("/")[0].removesuffix("/content_block").removesuffix("/delta")
 
 
 def _counted(index: int, tools: Tools, tally: Tally) -> bool:

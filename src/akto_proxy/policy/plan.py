@@ -47,8 +47,12 @@ class Plan:
         self._named = frozenset().union(*ids.values()) if ids else frozenset()
         self._memo: dict[tuple[str, str, str], tuple[Clause, ...]] = {}
         self._checks = tuple(item for item in clauses if isinstance(item.rule, LimitRule | ToolsRule))
-        self.whole_calls = any(_reads_arguments(item) for item in clauses)
-        """Whether a streamed tool call must be judged whole, name and arguments together, before it goes on."""
+        self._sizes = tuple(item for item in clauses if isinstance(item.rule, LimitRule))
+        self._calls = tuple(item for item in clauses if isinstance(item.rule, ToolsRule))
+        self.whole_calls = any(Direction.RESPONSE in item.directions for item in self._calls)
+        """Whether a streamed tool call must be judged whole (by `calls`), name and arguments, before it goes on."""
+        self.counts_text = any(Direction.RESPONSE in item.directions for item in self._sizes)
+        """Whether every piece of a stream must be judged, though nothing was found in it."""
         self.checks_bodies = bool(self._checks)
         """Whether `judge` has something to say about a body in which nothing was found."""
 
@@ -60,12 +64,24 @@ class Plan:
         self, segments: Sequence[Segment], findings: Sequence[Sequence[Finding]], tally: Tally | None = None
     ) -> Judgement:
         """The judgement of one body: `findings[i]` are those of `segments[i]`."""
-        if not self._checks and not any(findings):
+        return self._judge(segments, findings, Tally() if tally is None else tally, self._checks)
+
+    def calls(self, segments: Sequence[Segment], tally: Tally) -> Judgement:
+        """The judgement of tool calls of a stream: the names and arguments that are whole by now."""
+        return self._judge(segments, (), tally, self._calls)
+
+    def _judge(
+        self,
+        segments: Sequence[Segment],
+        findings: Sequence[Sequence[Finding]],
+        tally: Tally,
+        checks: Iterable[Clause],
+    ) -> Judgement:
+        if not checks and not any(findings):
             return CLEAN
-        tally = Tally() if tally is None else tally
         hits = ((number, finding) for number, found in enumerate(findings) for finding in found)
         taken, failed = self._sort(segments, hits)
-        for item in self._checks:
+        for item in checks:
             self._check(item, segments, tally, taken)
         if not taken and not failed:
             return CLEAN
@@ -93,11 +109,12 @@ class Plan:
         """The judgement of one released piece of a stream; edits are under index 0.
 
         Give the piece's `text` where allowed phrases and link rules shall hold (without it they excuse nothing), and
-        one Tally for the whole stream where counts and limits shall.
+        one Tally for the whole stream where counts and limits shall. `calls` judges tool calls, when they are whole.
         """
-        if not findings and not self._checks:
+        if not findings and not self._sizes:
             return CLEAN
-        return self.judge((Segment(text, place, role, direction),), (findings,), tally)
+        tally = Tally() if tally is None else tally
+        return self._judge((Segment(text, place, role, direction),), (findings,), tally, self._sizes)
 
     def unreadable(self, direction: Direction, reason: str) -> Judgement:
         """The judgement of a body that no check could read: by each policy's fail mode, never in silence."""
@@ -239,12 +256,6 @@ def _externals(clauses: Iterable[Clause], direction: Direction) -> tuple[Externa
         )
         for item in clauses
         if isinstance(item.rule, ExternalRule) and direction in item.directions
-    )
-
-
-def _reads_arguments(item: Clause) -> bool:
-    return (
-        isinstance(item.rule, ToolsRule) and bool(item.rule.tools.arguments) and Direction.RESPONSE in item.directions
     )
 
 
