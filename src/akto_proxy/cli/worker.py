@@ -88,6 +88,7 @@ async def _serve(settings: Settings, number: int) -> None:
     _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
     gc.collect()
     gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
+    gc.set_threshold(20_000, 10, 100)  # an exchange makes a few hundred objects: look for rings every hundred of them
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

@@ -120,9 +120,9 @@ class Recorder:
         plain = b""
         if self._capture == "masked":
             changes = {
-                index: masked(segment.text, found)
+                index: shown
                 for index, (segment, found) in enumerate(zip(read.segments, findings, strict=False))
-                if found
+                if found and (shown := masked(segment.text, found)) != segment.text
             }
             plain = read.write(changes) if changes else _plain(read, data)
         return self._kept(headers, data, plain)

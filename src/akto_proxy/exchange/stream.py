@@ -226,6 +226,9 @@ class AnswerStream:
                 self._clean(slot)
                 continue
             judgement = self._judge.decide(slot.role, slot.place, slot.text, findings)
+            if not judgement.decisions:
+                self._reader.trust(slot.text)  # no policy takes what was found: it need not be found in every event
+                continue
             self.decisions.extend(judgement.decisions)
             if judgement.action is Action.BLOCK:
                 return judgement
