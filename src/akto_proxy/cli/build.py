@@ -16,16 +16,19 @@ import yaml
 
 from akto_proxy.cli import pulled
 from akto_proxy.cli.detectors import detectors as made
+from akto_proxy.cli.plugins import installed
 from akto_proxy.config import assets
 from akto_proxy.config.compile import DEADLINE, compile_killable
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError, PolicyError
 from akto_proxy.exchange.restore import TOKEN_RULE
 from akto_proxy.exchange.shared import Guard
+from akto_proxy.guard.absent import AbsentDetector
 from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine, compile_database, fingerprint
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.scanner import Detector, Scanner
+from akto_proxy.policy.catalogue import of_detectors
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.schema import Policy, parse_policies
 from akto_proxy.policy.scope import Scope
@@ -104,8 +107,8 @@ def pack_text(name: str) -> str:
 
 
 def policy_set(chosen: Sequence[Policy]) -> PolicySet:
-    """Policies compiled against the shipped rules."""
-    return PolicySet(chosen, {rule.id: rule for rule in shipped_rules()})
+    """Policies compiled against the shipped rules and what installed detectors report."""
+    return PolicySet(chosen, {**{rule.id: rule for rule in shipped_rules()}, **of_detectors(installed())})
 
 
 def engine(
@@ -145,7 +148,13 @@ def guard(settings: Settings, chosen: Sequence[Policy] | None = None) -> Guard:
         custom=compiled.custom_rules,
     )
     built.stream(compiled.plan(common_scope(settings)).enabled_response)  # compiled now, not under the first stream
-    return Guard(Scanner(built, detectors(compiled.detectors)), compiled)
+    return Guard(Scanner(built, complete(compiled, detectors(compiled.detectors))), compiled)
+
+
+def complete(compiled: PolicySet, made: Sequence[Detector]) -> list[Detector]:
+    """These detectors, and one whose checks fail in the place of each that policies ask for besides."""
+    absent = compiled.missing(item.name for item in made)
+    return [*made, *(AbsentDetector(name, *what) for name, what in absent.items())]
 
 
 def prepare(settings: Settings, chosen: Sequence[Policy]) -> None:
@@ -178,7 +187,8 @@ def scanner_for_scan(settings: Settings) -> Scanner:
 
 def detectors(wanted: frozenset[str] | None) -> list[Detector]:
     """The detectors beside the engine that some policy asks for (None: those that `scan` reports)."""
-    return made(wanted if wanted is not None else SCANNED)
+    plugins = installed() if wanted is not None else ()
+    return [*made(wanted if wanted is not None else SCANNED), *(it for it in plugins if it.name in (wanted or ()))]
 
 
 def _read(path: str) -> str:

@@ -14,6 +14,7 @@ from akto_proxy.exchange.exchange import GuardedExchange
 from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.exchange.record import masked
 from akto_proxy.exchange.shared import Guard, Shared
+from akto_proxy.guard.absent import AbsentDetector
 from akto_proxy.wire.reply import error_body
 from akto_proxy.wire.route import Route, Target, canonical, resolve
 
@@ -47,9 +48,10 @@ class Guardrails:
         return self._shared.guard.policies.version
 
     def unserved(self) -> list[str]:
-        """The policy rules in force that name a detector nobody loaded: they find nothing, so somebody must say so."""
+        """The policy rules in force that name a detector nobody loaded: each of its checks fails, so say why."""
         guard = self._shared.guard
-        loaded = {word for item in guard.scanner.detectors for word in (item.name, item.category)}
+        present = (item for item in guard.scanner.detectors if not isinstance(item, AbsentDetector))
+        loaded = {word for item in present for word in (item.name, item.category)}
         return guard.policies.unserved(loaded)
 
     def open(self, head: RequestHead) -> GuardedExchange | Refusal:

@@ -107,6 +107,20 @@ class PolicySet:
                 lines.append(f"{item.policy.name}, {item.name}: {', '.join(missing)} not loaded")
         return lines
 
+    def missing(self, loaded: Iterable[str]) -> dict[str, tuple[str, frozenset[str]]]:
+        """The detectors that rules ask for and that are not among the `loaded`: name to category and rule ids."""
+        there = {ENGINE, *loaded}
+        wanted = frozenset().union(*self._ids.values()) if self._ids else frozenset()
+        asked = [item for item in self.known.values() if item.id in wanted and detector_of(item) not in there]
+        names = dict.fromkeys(detector_of(item) for item in asked)
+        return {
+            name: (
+                next(item.category for item in asked if detector_of(item) == name),
+                frozenset(item.id for item in asked if detector_of(item) == name),
+            )
+            for name in names
+        }
+
     def clauses(self) -> Iterable[Clause]:
         """Every clause of every policy in force."""
         return (item for items in self._clauses for item in items)
