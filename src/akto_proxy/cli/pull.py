@@ -16,7 +16,7 @@ import structlog
 import yaml
 
 from akto_proxy.cli import build, pulled
-from akto_proxy.cli.serve import local_token
+from akto_proxy.cli.targets import local_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError, PolicyError
 from akto_proxy.policy.akto import import_policies

@@ -17,10 +17,9 @@ from rich.console import Console
 
 from akto_proxy.cli import logs, opening, pulled, tour, worker
 from akto_proxy.cli.keys import managed
-from akto_proxy.cli.serve import INGEST_KEY, serve
 from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
-from akto_proxy.cli.targets import demo_port, demo_url
+from akto_proxy.cli.targets import INGEST_KEY, demo_port, demo_url
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
@@ -65,6 +64,13 @@ def server(config: Config = "") -> None:
     supervisor.start()
     Console(stderr=True).print(f"Collector and dashboard: http://{settings.server_host}:{settings.server_port}")
     supervisor.run()
+
+
+def serve(settings: Settings, alone: bool = False) -> None:
+    """The server's part. What only it needs is imported in its process alone: it is most of the program's weight."""
+    from akto_proxy.cli import serve as part
+
+    part.serve(settings, alone)
 
 
 def prepare(settings: Settings) -> None:

@@ -18,12 +18,13 @@ import uvicorn
 from akto_proxy.cli import logs
 from akto_proxy.cli.numbers import Numbers
 from akto_proxy.cli.pages import pages, url
+from akto_proxy.cli.stores import control_url, store_url
+from akto_proxy.cli.targets import local_token
 from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
 from akto_proxy.collector.app import OWNED
 from akto_proxy.collector.app import create_app as create_collector
 from akto_proxy.collector.intake import Intake
-from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_server
 from akto_proxy.store.control_sql import SqlControlStore
@@ -31,28 +32,12 @@ from akto_proxy.store.face import Retention, Storage, TraceStore
 from akto_proxy.store.open import open_traces
 
 _log = structlog.get_logger("akto_proxy.server")
-INGEST_KEY = "ingest.key"
 STORAGE_EVERY = 15.0
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-def local_token(settings: Settings) -> str:
-    """The secret with which the parts of this deployment know each other."""
-    return key_of(settings, INGEST_KEY).hex()
-
-
-def store_url(settings: Settings) -> str:
-    """Where traces are kept."""
-    return settings.store_url or f"sqlite:///{settings.data_path / 'traces.db'}"
-
-
-def control_url(settings: Settings) -> str:
-    """Where users, tokens, policy versions and incidents are kept."""
-    return settings.control_url or f"sqlite:///{settings.data_path / 'control.db'}"
 
 
 def retention(settings: Settings) -> Retention:

@@ -27,7 +27,7 @@ from akto_proxy.cli import logs, worker
 from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.measures import fetch
 from akto_proxy.cli.pull import InForce, Puller, prove, source
-from akto_proxy.cli.serve import local_token
+from akto_proxy.cli.targets import local_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
 from akto_proxy.proxy.otlp import OtlpOptions, OtlpTarget

@@ -5,24 +5,39 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError
-from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.face import TraceStore
 from akto_proxy.store.open import open_traces
+
+if TYPE_CHECKING:
+    from akto_proxy.store.control_sql import SqlControlStore
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+def store_url(settings: Settings) -> str:
+    """Where traces are kept."""
+    return settings.store_url or f"sqlite:///{settings.data_path / 'traces.db'}"
+
+
+def control_url(settings: Settings) -> str:
+    """Where users, tokens, policy versions and incidents are kept."""
+    return settings.control_url or f"sqlite:///{settings.data_path / 'control.db'}"
+
+
 def open_store(settings: Settings) -> TraceStore:
     """The trace store. Raises StorageError when it cannot be opened."""
-    return open_traces(settings.store_url or f"sqlite:///{settings.data_path / 'traces.db'}")
+    return open_traces(store_url(settings))
 
 
 def open_control(settings: Settings) -> SqlControlStore:
     """The control store. Raises StorageError when it cannot be opened."""
-    return SqlControlStore(settings.control_url or f"sqlite:///{settings.data_path / 'control.db'}", random=os.urandom)
+    from akto_proxy.store.control_sql import SqlControlStore  # heavy, and most commands need no control store
+
+    return SqlControlStore(control_url(settings), random=os.urandom)
 
 
 def spool_root(settings: Settings) -> Path:

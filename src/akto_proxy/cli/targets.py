@@ -5,7 +5,7 @@ Looking must not make anything: a key that is not there yet is no key.
 
 from __future__ import annotations
 
-from akto_proxy.cli.serve import INGEST_KEY, local_token
+from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.doctor.facts import Target
 from akto_proxy.doctor.ingestion import Ingestion, target_of
@@ -13,6 +13,7 @@ from akto_proxy.errors import ConfigError
 from akto_proxy.proxy.options import parse_upstream
 
 DEMO_PORT = 8099
+INGEST_KEY = "ingest.key"
 
 
 def demo_port(settings: Settings) -> int:
@@ -63,6 +64,11 @@ def servers(settings: Settings) -> list[Ingestion]:
             token = own
         found.append(Ingestion(target_of(settings.akto_api_base_url), token, settings.ingest_form, False))
     return found
+
+
+def local_token(settings: Settings) -> str:
+    """The secret with which the parts of this deployment know each other."""
+    return key_of(settings, INGEST_KEY).hex()
 
 
 def own_token(settings: Settings) -> str:

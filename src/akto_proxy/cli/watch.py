@@ -19,13 +19,12 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
-from akto_proxy.cli.serve import control_url
+from akto_proxy.cli.stores import open_control
 from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
 from akto_proxy.limits.blocks import FIELDS
 from akto_proxy.policy.stricter import DEEDS
-from akto_proxy.store.control import AuditNote, Block
-from akto_proxy.store.control_sql import SqlControlStore
+from akto_proxy.store.control import AuditNote, Block, ControlStore
 from akto_proxy.watch.notify.courier import Courier
 from akto_proxy.watch.notify.schema import parse_channels
 from akto_proxy.watch.respond import Override, order, overrides, take_back
@@ -130,8 +129,8 @@ def measures(config: Annotated[str | None, typer.Option("--config", help="Settin
 
 
 @contextmanager
-def _control(config: str | None) -> Iterator[SqlControlStore]:
-    control = SqlControlStore(control_url(load(os.environ, config)), random=os.urandom)
+def _control(config: str | None) -> Iterator[ControlStore]:
+    control = open_control(load(os.environ, config))
     try:
         yield control
     finally:
