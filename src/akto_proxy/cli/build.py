@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -43,7 +44,12 @@ COMMON_PATH = "/v1/chat/completions"
 
 def shipped_rules() -> list[Rule]:
     """Every rule of the tables that ship with the program."""
-    return [rule for name in assets.names(RULES, ".toml") for rule in parse_rules(assets.read_text(name), name)]
+    return list(_shipped())
+
+
+@lru_cache(maxsize=1)  # reading and checking them takes a fifth of a second, and starting a worker wants them twice
+def _shipped() -> tuple[Rule, ...]:
+    return tuple(rule for name in assets.names(RULES, ".toml") for rule in parse_rules(assets.read_text(name), name))
 
 
 def policies(settings: Settings) -> list[Policy]:

@@ -25,7 +25,7 @@ from akto_proxy.guard.shape import widest
 from akto_proxy.guard.syntax import parse
 from akto_proxy.guard.trigger import ask
 
-FORM = "6"
+FORM = "7"
 """Raise it when the same rules compile to something else, so that nothing old is taken from disk."""
 
 Raw = tuple[int, int, int, int, int, float]

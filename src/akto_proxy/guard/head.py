@@ -18,6 +18,7 @@ from akto_proxy.guard.syntax import Alt, Char, Node, Rep, Seq
 from akto_proxy.guard.trigger import Ask
 
 _RARE = 24.0  # bits that end a head: four or five letters
+_GAP = 2  # bytes of an optional part that a head reaches over: `row[_-]?key` begins with more than `row`
 _FAIR = 12.0  # bits that end it where a wide or long part follows
 
 
@@ -74,4 +75,4 @@ def _part(item: Node, wanted: float) -> tuple[Node, bool]:
 
 def _vague(item: Node) -> bool:
     width = widest(item)
-    return is_wide(item) or width is None or width > OVERLAP or narrowest(item) == 0
+    return is_wide(item) or width is None or width > OVERLAP or (narrowest(item) == 0 and width > _GAP)
