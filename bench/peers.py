@@ -187,7 +187,13 @@ class Field:
             return
         port = run.BASE + 10 + len(self.peers)
         log = (self.folder / f"{port}.log").open("wb")
-        environ = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true", "OPENAI_API_KEY": "none", "HOME": str(self.folder)}
+        environ = {
+            **os.environ,
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+            "OPENAI_API_KEY": "none",
+            "HOME": str(self.folder),
+        }
         process = subprocess.Popen(
             ["taskset", "-c", "0", *make(port)], stdout=log, stderr=log, env=environ, cwd=self.folder
         )
@@ -254,7 +260,9 @@ class Field:
             text = json.dumps(form, separators=(",", ":"))
             headers = self.write(f"{len(self.peers)}.headers", f"x-portkey-config: {text}\r\n")
             number = json.loads((server.parents[1] / "package.json").read_text())["version"] if server.exists() else ""
-            self.add(name, found, lambda p: [node, str(server), f"--port={p}", "--headless"], version=number, headers=headers)
+            self.add(
+                name, found, lambda p: [node, str(server), f"--port={p}", "--headless"], version=number, headers=headers
+            )
 
     def _litellm(self) -> None:
         binary = str(PEERS / "litellm" / "bin" / "litellm")
@@ -271,7 +279,17 @@ class Field:
     def _nemo(self, binary: str) -> Callable[[int], list[str]]:
         self.write("nemo/bench/config.yml", NEMO.format(model=run.MODEL, patterns=json.dumps(REGEXES)))
         home = str(self.folder / "nemo")
-        return lambda p: [binary, "server", "--config", home, "--port", str(p), "--default-config-id", "bench", "--disable-chat-ui"]
+        return lambda p: [
+            binary,
+            "server",
+            "--config",
+            home,
+            "--port",
+            str(p),
+            "--default-config-id",
+            "bench",
+            "--disable-chat-ui",
+        ]
 
 
 def _commit() -> str:
@@ -283,7 +301,21 @@ def _litellm_patterns() -> list[str]:
     """Every pattern that comes with LiteLLM's content filter for secrets and personal data."""
     hook = "proxy/guardrails/guardrail_hooks/litellm_content_filter/patterns.json"
     for path in (PEERS / "litellm" / "lib").glob(f"python*/site-packages/litellm/{hook}"):
-        words = ("key", "token", "email", "ssn", "phone", "visa", "mastercard", "amex", "discover", "credit", "iban", "passport", "ip")
+        words = (
+            "key",
+            "token",
+            "email",
+            "ssn",
+            "phone",
+            "visa",
+            "mastercard",
+            "amex",
+            "discover",
+            "credit",
+            "iban",
+            "passport",
+            "ip",
+        )
         names = [item["name"] for item in json.loads(path.read_text())["patterns"]]
         return [name for name in names if any(word in name for word in words)]
     return []

@@ -10,10 +10,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-import yaml
-
 from akto_proxy.dashboard.workshop import Draft
-from akto_proxy.dashboard.yamls import dumped
+from akto_proxy.dashboard.yamls import dumped, loaded
 from akto_proxy.errors import PolicyError
 from akto_proxy.policy.rules import DetectRule
 
@@ -40,7 +38,7 @@ def with_exception(draft: Draft, policy: str, rule: str, field: str, value: str)
         raise PolicyError("an exception names a user, agent, key, team, address, session, endpoint or model")
     if any(char in value for char in "*?["):
         raise PolicyError("an exception names one value, not a pattern")
-    data: dict[str, Any] = yaml.safe_load(draft.text)
+    data: dict[str, Any] = loaded(draft.text)
     found = next((item for item in data["policies"] if item["name"] == policy), None)
     if found is None:
         raise PolicyError(f"policy {policy!r} is not in the version that is in force")
@@ -108,7 +106,7 @@ def _excluding(exclude: dict[str, Any] | None, field: str, value: str) -> dict[s
 
 
 def _narrow(copy: dict[str, Any], field: str, value: str) -> None:
-    scope = copy["scope"] = yaml.safe_load(dumped(copy.get("scope") or {}))
+    scope = copy["scope"] = loaded(dumped(copy.get("scope") or {}))
     holder, key = _place(scope, field)
     holder[key] = [value]
     copy["description"] = f"{copy.get('description', '')} Without the rules excepted for {field} {value}.".strip()[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -80,10 +80,9 @@ class Replays:
         with self._lock:
             return tuple(reversed(self._jobs.values()))
 
-    def now(self, old: Draft, new: Draft, where: Filter, *, most: int = 500) -> Report:
-        """A small replay at once, for a preview."""
-        job = Job("", "", 0.0, "", most)
-        return replay(self._kept(job, where, most), old.policies, new.policies, self._scanner(old, new))
+    def now(self, old: Draft, new: Draft, traces: Iterable[Trace]) -> Report:
+        """A replay of a few traces at once, for a preview."""
+        return replay(traces, old.policies, new.policies, self._scanner(old, new))
 
     def _run(self, job: Job, old: Draft, new: Draft, where: Filter) -> None:
         try:

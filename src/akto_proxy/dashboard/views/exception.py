@@ -12,7 +12,6 @@ from starlette.responses import Response
 from akto_proxy.dashboard.exceptions import FIELDS, with_exception
 from akto_proxy.dashboard.house import House, house, in_force
 from akto_proxy.dashboard.roles import Need
-from akto_proxy.dashboard.together import together
 from akto_proxy.dashboard.versions import save
 from akto_proxy.dashboard.views.traces import find
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto, me
@@ -22,7 +21,7 @@ from akto_proxy.store.control import Version
 from akto_proxy.store.face import Filter
 
 AREA = Area()
-PREVIEW = 500
+PREVIEW = 60
 DAYS = 7
 
 
@@ -86,7 +85,9 @@ def preview(parts: House, decision: Decision, field: str, value: str) -> dict[st
         old = in_force(parts)
         new = parts.workshop.draft(with_exception(old, decision.policy, decision.rule, field, value))
         theirs = replace(hit, **{field: value})  # type: ignore[arg-type]
-        report = parts.replays.now(old, new, theirs, most=PREVIEW)
+        latest = parts.traces.events(theirs, limit=PREVIEW).items
+        calls = {event.trace.id: event.trace for event in latest}
+        report = parts.replays.now(old, new, filter(None, map(parts.traces.get, calls)))
     except PolicyError as error:
         return {"problem": str(error), "report": None, "moves": [], "theirs": 0, "every": 0, "calls": ()}
     moves = [
@@ -99,19 +100,23 @@ def preview(parts: House, decision: Decision, field: str, value: str) -> dict[st
         }
         for (before, after), count in report.changed.items()
     ]
-    found = together(
-        theirs=lambda: parts.traces.count(theirs),
-        every=lambda: parts.traces.count(hit),
-        calls=lambda: parts.traces.search(theirs, limit=6).items,
-    )
-    return {"problem": "", "report": report, "moves": moves, "most": PREVIEW, **found}
+    return {
+        "problem": "",
+        "report": report,
+        "moves": moves,
+        "most": PREVIEW,
+        "theirs": parts.traces.count(theirs),
+        "every": parts.traces.count(hit),
+        "calls": tuple(calls.values())[:6],
+    }
 
 
 def _left_out(decision: Decision, since: float) -> Filter:
-    """The calls in which the policy acted on what the exception leaves out: a rule, or a type of personal data."""
+    """The calls with what is left out: a rule, or a type of personal data. Of whole hours, which rollups know."""
+    since = since // 3600 * 3600
     if decision.category == "pii":
-        return Filter(since=since, policy=decision.policy, entity=decision.entity)
-    return Filter(since=since, policy=decision.policy, rule=decision.rule)
+        return Filter(since=since, entity=decision.entity)
+    return Filter(since=since, rule=decision.rule)
 
 
 @AREA.post("/activity/exception", Need.CHANGE_POLICY)

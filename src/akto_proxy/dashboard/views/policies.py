@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
-import yaml
 from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.versions import save
 from akto_proxy.dashboard.views.policy_tabs import said, tabs
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, goto
-from akto_proxy.dashboard.yamls import dumped
+from akto_proxy.dashboard.yamls import dumped, loaded
 from akto_proxy.policy.rules import kind_of
 from akto_proxy.policy.schema import PolicyFile, parse_file
 from akto_proxy.store.control import Version
@@ -73,7 +72,7 @@ def set_mode(request: Request, name: str, change: str) -> Version:
     """
     if change not in CHANGES:
         raise BadInputError("A policy can be switched on, off, to monitor or to enforce.")
-    data = yaml.safe_load(in_force(house(request)).text)
+    data = loaded(in_force(house(request)).text)
     found = next((item for item in data["policies"] if item["name"] == name), None)
     if found is None:
         raise NotFoundError("This policy is not in the version that is in force.")
@@ -127,9 +126,9 @@ def switch(request: Request, key: str, to: str, mode: str) -> Version:
     parts = house(request)
     if key not in parts.workshop.packs or to not in ("on", "off"):
         raise NotFoundError("There is no such pack.")
-    pack = yaml.safe_load(parts.workshop.packs[key])
+    pack = loaded(parts.workshop.packs[key])
     names = {policy["name"] for policy in pack["policies"]}
-    data = yaml.safe_load(in_force(parts).text)
+    data = loaded(in_force(parts).text)
     kept = [policy for policy in data["policies"] if policy["name"] not in names]
     if to == "on":
         kept += [{**policy, "mode": "enforce" if mode == "enforce" else "monitor"} for policy in pack["policies"]]
