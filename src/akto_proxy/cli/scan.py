@@ -27,6 +27,8 @@ DETECTORS = ("injection", "jailbreak", "harm", "pii", "secrets")
 """The categories `--jsonl` reports one by one."""
 FLAGGED = 0.5
 """The score from which a finding counts as a verdict; weaker ones are told as spans with their score."""
+NAMES = frozenset(("PERSON", "LOCATION", "ORGANIZATION"))
+"""Told as spans, but no verdict: a text that names a town or an author is not flagged as personal data for it."""
 MAX_LINE = 16 << 20
 
 
@@ -77,7 +79,7 @@ def verdict(ident: Any, findings: Sequence[Finding]) -> dict[str, Any]:
     """One text's findings in the form `--jsonl` writes: `detectors` says for each category whether and how strongly."""
     best: dict[str, float] = dict.fromkeys(DETECTORS, 0.0)
     for finding in findings:
-        if finding.category in best:
+        if finding.category in best and finding.entity not in NAMES:
             best[finding.category] = max(best[finding.category], finding.score)
     return {
         "id": ident,

@@ -64,6 +64,7 @@ _CHECKS: Mapping[str, Validator] = MappingProxyType(
         "secret_strong": _worth(0.65, secret.secret_strong),
         "swift": _worth(0.75, generic.swift),
         "token": _worth(0.85, secret.token),
+        "unquoted": _worth(0.9, generic.unquoted),
         "url": generic.url,
         "url_credentials": secret.url_credentials,
         "vin": _worth(0.75, generic.vin),

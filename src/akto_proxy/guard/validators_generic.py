@@ -313,3 +313,8 @@ def stdnum(module: str) -> Callable[[str], bool]:
 
     check: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
     return check
+
+
+def unquoted(text: str) -> bool:
+    """Words that are said, not talked about: no quotation mark opens them."""
+    return text[:1] not in "\"'`“‘"
