@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Any
 
 
@@ -271,7 +272,7 @@ def trace_from_dict(data: dict[str, Any]) -> Trace:
         "decisions": tuple(decision_from_dict(item) for item in data.get("decisions") or ()),
         "tags": tuple((str(key), str(value)) for key, value in data.get("tags") or ()),
     }
-    names = {f.name for f in fields(Trace)}
+    names = _names(Trace)
     plain = {key: value for key, value in data.items() if key in names and key not in nested}
     return Trace(**plain, **nested)
 
@@ -291,13 +292,18 @@ def decision_from_dict(data: dict[str, Any]) -> Decision:
         "would": Action(data.get("would", 0)),
         "controls": tuple(data.get("controls") or ()),
     }
-    names = {f.name for f in fields(Decision)}
+    names = _names(Decision)
     plain = {key: value for key, value in data.items() if key in names and key not in typed}
     return Decision(**plain, **typed)
 
 
+@cache
+def _names(kind: Any) -> frozenset[str]:
+    return frozenset(f.name for f in fields(kind))
+
+
 def _plain(kind: Any, data: dict[str, Any] | None) -> Any:
-    names = {f.name for f in fields(kind)}
+    names = _names(kind)
     return kind(**{key: value for key, value in (data or {}).items() if key in names})
 
 

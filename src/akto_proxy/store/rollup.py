@@ -76,11 +76,12 @@ class Rollup:
     def add(self, trace: Trace, sign: int = 1) -> None:
         """Count a trace in (or out, with sign -1)."""
         counters = [sign * value for value in _counters(trace)]
+        changes = [(index, value) for index, value in enumerate(counters) if value]  # most stay as they are
         hour, at = int(trace.started // HOUR), trace.started
-        self._group((TOTAL, hour, ""), counters, at)
+        self._group((TOTAL, hour, ""), counters, changes, at)
         for by, name in names(trace):
-            self._group((CODES[by], hour, name), counters, at)
-        _sum(self.minutes.setdefault(int(trace.started // MINUTE), [0] * len(counters)), counters)
+            self._group((CODES[by], hour, name), counters, changes, at)
+        _sum(self.minutes.setdefault(int(trace.started // MINUTE), [0] * len(counters)), changes)
         timing = trace.timing
         for kind, value in enumerate(
             (timing.total, timing.guard, timing.first_byte, max(0, timing.total - timing.guard))
@@ -91,12 +92,12 @@ class Rollup:
         if trace.caller.session:
             self._session(trace, sign)
 
-    def _group(self, key: tuple[int, int, str], counters: list[int], at: float) -> None:
+    def _group(self, key: tuple[int, int, str], counters: list[int], changes: list[tuple[int, int]], at: float) -> None:
         row = self.groups.get(key)
         if row is None:
             self.groups[key] = [*counters, at]
             return
-        _sum(row, counters)
+        _sum(row, changes)
         row[-1] = max(row[-1], at)
 
     def _session(self, trace: Trace, sign: int) -> None:
@@ -155,6 +156,6 @@ def _counters(trace: Trace) -> tuple[int, ...]:
     )
 
 
-def _sum(row: list[float], counters: list[int]) -> None:
-    for index, value in enumerate(counters):
+def _sum(row: list[float], changes: list[tuple[int, int]]) -> None:
+    for index, value in changes:
         row[index] += value
