@@ -80,6 +80,18 @@ def reloaded(product: Any) -> int:
     return product.printed().count('"policy reloaded"')
 
 
+def _change(product: Any, file: Path, fresh: Path) -> None:
+    """Swap the policy file twenty times, each once both workers have the one before."""
+    for number in range(RELOADS):
+        before = reloaded(product)
+        fresh.write_text(POLICY % ("beryl" if number % 2 == 0 else "amber"))
+        fresh.replace(file)
+        until = time.monotonic() + 60
+        while reloaded(product) < before + 2:
+            assert time.monotonic() < until, product.printed()[-2000:]
+            time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_twenty_reloads_under_live_streams_drop_and_mix_nothing(
     start_product: Callable[..., Any], model: str, tmp_path: Path
@@ -95,27 +107,20 @@ def test_twenty_reloads_under_live_streams_drop_and_mix_nothing(
         while not stop.is_set():
             try:
                 said.append(ask(product.proxy))
-            except Exception as error:  # a thread's failure must reach the test
+            except Exception as error:  # noqa: BLE001  a thread's failure must reach the test
                 failed.append(repr(error))
                 return
 
     callers = [threading.Thread(target=call) for _ in range(CALLERS)]
     for caller in callers:
         caller.start()
-    for number in range(RELOADS):
-        before = reloaded(product)
-        fresh = tmp_path / "fresh.yaml"
-        fresh.write_text(POLICY % ("beryl" if number % 2 == 0 else "amber"))
-        fresh.replace(file)
-        until = time.monotonic() + 60
-        while reloaded(product) < before + 2:
-            assert time.monotonic() < until, product.printed()[-2000:]
-            time.sleep(0.05)
-    stop.set()
-    for caller in callers:
-        caller.join(60)
-    product.stop()
-
+    try:
+        _change(product, file, tmp_path / "fresh.yaml")
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join(60)
+        product.stop()
     assert failed == []
     amber, beryl = "amber ; " * TIMES, " beryl; " * TIMES
     kinds = {text: said.count(text) for text in set(said)}

@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from akto_proxy.config import assets
 from akto_proxy.errors import PolicyError
@@ -134,3 +136,45 @@ def test_10000_words_500_regexes_and_30_policies_cost_under_twice_the_default(po
     ]
     default = parse_policies(assets.read_text("policy/packs/default.yaml"), "default.yaml")
     assert cost([*default, *own_policies(policy, 30, 500, 10_000)], rules) < 2 * cost(default, rules)
+
+
+SCOPES = st.fixed_dictionaries(
+    {},
+    optional={
+        "endpoints": st.lists(st.sampled_from(["chat-*", "chat-1", "*"]), min_size=1, max_size=2),
+        "sensitivity": st.lists(st.sampled_from(["public", "internal", "restricted"]), min_size=1, max_size=2),
+        "methods": st.lists(st.sampled_from(["POST", "get"]), min_size=1, max_size=2),
+        "paths": st.lists(st.sampled_from(["/v1/**", "/v1/*", "/*"]), min_size=1, max_size=2),
+        "callers": st.fixed_dictionaries({"users": st.lists(st.sampled_from(["ann", "b*"]), min_size=1, max_size=2)}),
+        "tags": st.fixed_dictionaries({"env": st.just(["prod", "test-*"])}),
+    },
+)
+CALLS = st.builds(
+    Scope,
+    endpoint=st.sampled_from(["chat-1", "chat-2", "other"]),
+    sensitivity=st.sampled_from(["public", "internal", "restricted"]),
+    method=st.sampled_from(["POST", "GET"]),
+    path=st.sampled_from(["/v1/chat/completions", "/v1/models", "/generate"]),
+    caller=st.builds(Caller, user=st.sampled_from(["ann", "bob", ""])),
+    tags=st.sampled_from([(), (("env", "prod"),), (("ENV", "test-7"), ("team", "x"))]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(SCOPES, st.none() | SCOPES), min_size=1, max_size=5), CALLS, st.randoms(), st.data())
+def test_scopes_resolve_in_any_order_and_each_policy_for_itself(known, policy, raw, call, random, data):
+    policies = [
+        policy(name=f"p{number}", scope=scope, **({"exclude": exclude} if exclude else {}))
+        for number, (scope, exclude) in enumerate(raw)
+    ]
+    plan = PolicySet(policies, known).plan(call)
+    names = [item.name for item in plan.policies]
+    shuffled = PolicySet(random.sample(policies, len(policies)), known)
+    assert [item.name for item in shuffled.plan(call).policies] == names
+    assert shuffled.plan(call).enabled_request == plan.enabled_request
+    alone = [item.name for item in policies if PolicySet([item], known).plan(call).policies]
+    assert names == alone, "no other policy moves one in or out of a call's plan"
+    warmed = PolicySet(policies, known)
+    for other in data.draw(st.lists(CALLS, max_size=5)):
+        warmed.plan(other)
+    assert [item.name for item in warmed.plan(call).policies] == names, "nor does a call that came before"

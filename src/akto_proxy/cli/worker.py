@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from akto_proxy.cli import build, logs
+from akto_proxy.cli import build, logs, pulled
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.lasting import lasting
@@ -57,6 +57,8 @@ def main(settings: Settings, number: int) -> None:
 async def _serve(settings: Settings, number: int) -> None:
     spool = open_spool(settings, f"worker-{number}")
     keys = managed(settings)
+    files = pulled.watched(settings)
+    before = pulled.stamp(files)
     guardrails = handler(settings, keys)
     limits = limiting(settings, guardrails, keys.ring.identity if keys else None)
     doors = [KeyGate(keys, guardrails)] if keys else []
@@ -95,6 +97,8 @@ async def _serve(settings: Settings, number: int) -> None:
     loop.add_signal_handler(signal.SIGINT, stop.set)
     changed = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, changed.set)
+    if pulled.stamp(files) != before:  # a signal that came while this worker was built was not heard
+        changed.set()
     beats = [recording.tick, lambda: board.publish(fresh()), *([keys.refresh] if keys else [])]
     tasks = [
         asyncio.create_task(lasting("recording", lambda: _tick(beats))),
