@@ -1,18 +1,6 @@
-import socket
-
-import pytest
-
-from akto_proxy.cli.run import check_demo_port, demo_port, workers
+from akto_proxy.cli.run import workers
+from akto_proxy.cli.targets import demo_port
 from akto_proxy.config.settings import load
-from akto_proxy.errors import ConfigError
-from tests_support import free_port
-
-
-def test_a_taken_demonstration_port_is_said_at_once():
-    port = free_port()
-    check_demo_port(port)
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(ConfigError, match="AKTO_PROXY_PORT"):
-        check_demo_port(port)
 
 
 def test_workers_of_the_demonstration_stay_on_loopback_and_are_told_where_it_is():

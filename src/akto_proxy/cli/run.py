@@ -7,7 +7,6 @@ and the dashboard. The parts talk over loopback HTTP and the spool's files only,
 from __future__ import annotations
 
 import os
-import socket
 from importlib import metadata
 from typing import Annotated
 
@@ -16,6 +15,7 @@ import typer
 from rich.console import Console
 
 from akto_proxy.cli import logs, opening, pulled, tour, worker
+from akto_proxy.cli.checks import check
 from akto_proxy.cli.keys import managed
 from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
@@ -23,7 +23,6 @@ from akto_proxy.cli.targets import INGEST_KEY, demo_port, demo_url
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings, load
 from akto_proxy.demo.server import serve_demo
-from akto_proxy.errors import ConfigError
 
 _log = structlog.get_logger("akto_proxy")
 Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
@@ -35,7 +34,7 @@ def up(config: Config = "") -> None:
     Without APP_URL a built-in demonstration endpoint stands in, and three calls show what the proxy does.
     """
     settings = load(os.environ, config or None)
-    prepare(settings)
+    prepare(settings, server=True)
     parts = [*workers(settings), Part("shipper", ship, (settings, True)), Part("server", serve, (settings,))]
     if settings.demo:
         parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings)), port=demo_port(settings)))
@@ -48,7 +47,7 @@ def proxy(config: Config = "") -> None:
     Traces go to AKTO_API_BASE_URL; without one they stay in the spool until a server comes.
     """
     settings = load(os.environ, config or None)
-    prepare(settings)
+    prepare(settings, server=False)
     parts = [*workers(settings), Part("shipper", ship, (settings, False))]
     if settings.demo:
         parts.append(Part("demo", serve_demo, ("127.0.0.1", demo_port(settings)), port=demo_port(settings)))
@@ -60,6 +59,7 @@ def server(config: Config = "") -> None:
     settings = load(os.environ, config or None)
     key_of(settings, INGEST_KEY)
     logs.setup(settings.log_level, settings.log_format)
+    check(settings, proxy=False, server=True)
     supervisor = Supervisor([Part("server", serve, (settings, True))])
     supervisor.start()
     Console(stderr=True).print(f"Collector and dashboard: http://{settings.server_host}:{settings.server_port}")
@@ -73,7 +73,7 @@ def serve(settings: Settings, alone: bool = False) -> None:
     part.serve(settings, alone)
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, *, server: bool) -> None:
     """Build what the workers will build, once, before any of them starts.
 
     So a mistake in a policy is one sentence and an exit code, not a restart loop; and the rule database is compiled
@@ -84,8 +84,7 @@ def prepare(settings: Settings) -> None:
     """
     logs.setup(settings.log_level, settings.log_format)
     key_of(settings, INGEST_KEY)
-    if settings.demo:
-        check_demo_port(demo_port(settings))
+    check(settings, proxy=True, server=server)
     keys = managed(settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     known = any((settings.data_path / "cache").glob("*.vectorscan"))
@@ -106,22 +105,6 @@ def workers(settings: Settings) -> list[Part]:
         told = settings.model_copy(update={**known, "app_url": demo_url(settings)})
     grace = settings.drain_timeout + 5
     return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
-
-
-def check_demo_port(port: int) -> None:
-    """Say at start that the port is taken, not in a loop of restarts.
-
-    Raises:
-        ConfigError: another program listens there.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise ConfigError(
-                f"port {port}, for the demonstration endpoint, is taken: change AKTO_PROXY_PORT (19 below)"
-            ) from None
 
 
 def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
