@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DIRECT = "(no proxy)"
-MODEL, BASE = 19301, 19310
+MODEL = 19301 + os.getpid() % 500 * 16  # two runs at once on one machine do not meet
+BASE = MODEL + 1
 TICK = os.sysconf("SC_CLK_TCK")
 
 ENVOY = """
@@ -130,10 +132,21 @@ def start(folder: Path, only: list[str], guard: str) -> list[Proxy]:
     envoy = envoy_binary()
     if envoy:
         add("envoy", envoy, "-c", str(folder / "envoy.yaml"), "--concurrency", "1", "-l", "off")
-    time.sleep(8 if guard else 3)
     for proxy in out:
+        await_port(proxy.port)
         proxy.pid = worker_of(proxy.process.pid)
     return out
+
+
+def await_port(port: int) -> None:
+    """Until something listens there; a guard that compiles its rules first takes a while."""
+    for _ in range(1200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"nothing listens on port {port}")
 
 
 def worker_of(pid: int) -> int:
