@@ -76,11 +76,15 @@ def verdicts(lines: Iterable[bytes], scanner: Scanner) -> Iterator[bytes]:
 
 
 def verdict(ident: Any, findings: Sequence[Finding]) -> dict[str, Any]:
-    """One text's findings in the form `--jsonl` writes: `detectors` says for each category whether and how strongly."""
+    """One text's findings in the form `--jsonl` writes: `detectors` says for each category whether and how strongly.
+
+    `injection` is any attack on the prompt; `jailbreak` says that it is one that lifts the model's rules.
+    """
     best: dict[str, float] = dict.fromkeys(DETECTORS, 0.0)
     for finding in findings:
         if finding.category in best and finding.entity not in NAMES:
             best[finding.category] = max(best[finding.category], finding.score)
+    best["injection"] = max(best["injection"], best["jailbreak"])
     return {
         "id": ident,
         "flagged": any(score >= FLAGGED for score in best.values()),
