@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
@@ -72,3 +74,44 @@ def test_strict_audit_has_the_trace_of_every_answer_a_caller_saw(start_product, 
             time.sleep(0.05)
     product.stop()
     assert len(kept(product)) == 2
+
+
+def metric(product, name: str) -> float:
+    """One number of the admin port, without labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{product.environ['ADMIN_PORT']}/metrics", timeout=10) as page:
+        return next(float(line.split()[1]) for line in page.read().decode().splitlines() if line.startswith(name + " "))
+
+
+def ready(product) -> int:
+    try:
+        with urllib.request.urlopen(product.proxy + "/readyz", timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_a_full_spool_goes_on_as_was_chosen_and_is_seen_everywhere(start_product):
+    """No server takes anything: the limit is reached after some twenty calls."""
+    product = start_product("proxy", SPOOL_FULL="drop_oldest", SPOOL_MAX_SIZE="30000", TOUR="false")
+    for number in range(50):
+        assert b" 200 OK" in call(product, number, stream=False)
+    assert metric(product, "akto_proxy_spool_dropped_total") > 0
+    assert metric(product, "akto_proxy_lost_traces_total") == 0
+    until = time.monotonic() + 10
+    while "traces are lost or not safe" not in product.printed() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert product.printed().count("traces are lost or not safe") == 1
+    assert "call-49 please" in kept(product)[-1], "the newest are there"
+    assert ready(product) == 200
+    product.stop()
+
+    product = start_product("proxy", SPOOL_FULL="block", SPOOL_MAX_SIZE="30000", TOUR="false")
+    answers = [call(product, number, stream=False) for number in range(50)]
+    passed = sum(b" 200 OK" in answer for answer in answers)
+    assert 5 < passed < 50
+    assert b" 503 " in answers[-1]
+    assert b"spool is full" in answers[-1]
+    assert len(kept(product)) == passed, "what was passed on is kept, and nothing else"
+    assert ready(product) == 503
+    assert metric(product, "akto_proxy_spool_dropped_total") == 0
+    product.stop()

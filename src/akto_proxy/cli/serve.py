@@ -22,7 +22,7 @@ from akto_proxy.cli.stores import control_url, store_url
 from akto_proxy.cli.targets import local_token
 from akto_proxy.cli.verdicts import GuardJudge
 from akto_proxy.cli.watching import Watching, watching
-from akto_proxy.collector.app import OWNED
+from akto_proxy.collector.app import OWNED, CollectorLimits
 from akto_proxy.collector.app import create_app as create_collector
 from akto_proxy.collector.intake import Intake
 from akto_proxy.config.settings import Settings
@@ -60,6 +60,7 @@ def serve(settings: Settings, alone: bool = False) -> None:
         judge=GuardJudge(settings, control),
         local_token=local_token(settings),
         retention=retention(settings),
+        limits=CollectorLimits(token_records=settings.token_records, token_bytes=settings.token_bytes),
     )
     watch = watching(settings, traces, control)
     watch.start()

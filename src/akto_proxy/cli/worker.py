@@ -13,6 +13,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -233,7 +234,8 @@ class SpoolGate(Door):
         if self._spool.has_room:
             return True
         message = "The proxy cannot keep a trace of this call (its spool is full), so it does not pass it on."
-        return self._guardrails.refuse("spool_full", 503, message, head)
+        # Without a trace of its own: the room that is left belongs to those under way. It is counted all the same.
+        return replace(self._guardrails.refuse("spool_full", 503, message, head), trace=None)
 
 
 def _seal(settings: Settings) -> Callable[[bytes], str] | None:

@@ -138,6 +138,8 @@ class Settings(BaseSettings):
     retention_max_size: Annotated[int, Field(ge=0)] = Field(
         0, description="Bytes the store may take; the oldest traces go first. 0: no bound."
     )
+    token_records: Annotated[int, Field(ge=0)] = Field(0, description="Records a second an API token may send; 0: any.")
+    token_bytes: Annotated[int, Field(ge=0)] = Field(0, description="Bytes a second an API token may send; 0: any.")
     server_host: str = Field("127.0.0.1", description="Address of the collector and the dashboard.")
     server_port: Port = Field(8090, description="Port of the collector and the dashboard.")
     dashboard_url: str = Field("", description="Where people open the pages: https://guard.example. Empty: as served.")

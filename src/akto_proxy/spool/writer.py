@@ -118,11 +118,15 @@ class Spool:
 
     @property
     def has_room(self) -> bool:
-        """Whether the next record will be taken. A proxy that must lose nothing asks before it opens an exchange."""
-        if self._options.full == "drop_oldest" or self._used < self._options.limit_bytes:
+        """Whether a new exchange may begin. A proxy that must lose nothing asks before it opens one.
+
+        An eighth of the limit is kept back for the records of exchanges that are under way by then.
+        """
+        limit = self._options.limit_bytes - self._options.limit_bytes // 8
+        if self._options.full == "drop_oldest" or self._used < limit:
             return True
         self._used = used_bytes(self._root)
-        return self._used < self._options.limit_bytes
+        return self._used < limit
 
     def append(self, record: bytes) -> None:
         """Keep a record. It survives the death of this process on return; for the machine's, await `commit`.

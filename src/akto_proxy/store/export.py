@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -43,8 +44,9 @@ def write_parquet(records: Iterable[bytes], path: Path) -> int:
         rows = [_row(record) for record in group]
         table = pa.table({name: [row[index] for row in rows] for index, name in enumerate(names)})
         if writer is None:
-            writer = pq.ParquetWriter(path, table.schema, compression="zstd")
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))  # private from its first byte
             path.chmod(0o600)
+            writer = pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)
         count += len(rows)
     if writer is not None:
