@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from akto_proxy.guard.learned.harm import says_something
 from akto_proxy.guard.learned.levels import FLOOR, score
 from akto_proxy.guard.learned.text import Reading, TextModel
 from akto_proxy.model import Finding, Role, Segment
@@ -43,7 +44,7 @@ class PromptAttackDetector:
     def look(self, segment: Segment) -> Finding | None:
         """The finding for a segment whatever its score; None when its role is not suspected or it is empty."""
         points = self._points.get(segment.role)
-        if points is None or not segment.text or segment.text.isspace():
+        if points is None or not says_something(segment.text):
             return None
         reading = self._model.read(segment.text)
         tool = segment.role is Role.TOOL

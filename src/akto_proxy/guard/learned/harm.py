@@ -14,6 +14,16 @@ from akto_proxy.model import Finding, Role, Segment
 
 HAZARDS = 14
 
+_LEAST = 8
+
+
+def says_something(text: str) -> bool:
+    """Whether a text is more than blanks, a name or a word (`gpt-4o`, `test`): what a model says of those is noise.
+
+    Eight characters make one more, or one that is not ASCII: in other scripts six are a sentence.
+    """
+    return (len(text) >= _LEAST or not text.isascii()) and not text.isspace()
+
 
 class HarmDetector:
     """Finds requests for harmful content, and names the hazard."""
@@ -30,7 +40,7 @@ class HarmDetector:
         """At most one finding for a segment, over the whole of it: the likeliest hazard."""
         out = []
         for number, segment in enumerate(segments):
-            if segment.role is not Role.SYSTEM and segment.text and not segment.text.isspace():
+            if segment.role is not Role.SYSTEM and says_something(segment.text):
                 finding = self._look(segment.text)
                 if finding is not None:
                     out.append((number, finding))
