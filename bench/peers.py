@@ -1,9 +1,9 @@
-"""The same work through this proxy and through others, interleaved: CPU a request and a streamed event, latency, memory.
+"""The same work through this proxy and others, interleaved: CPU a request and a streamed event, latency, memory.
 
     python bench/peers.py install                     each peer into an environment of its own, under bench/.peers
     python bench/peers.py [--rounds 3] [--seconds 2] [--only NAME]... [--out docs/benchmarks.json]
 
-What is measured and how is bench/run.py's: the proxy's own user and system CPU time over a round, divided by answers or
+What is measured and how is bench/run.py's: the proxy's own user and system CPU time over a round, by answers or
 events; the proxy on core 0, load and model server on core 1; rounds A B C A B C, medians. Peers that are absent are left
 out and named. Latency is of one caller at a time, so it is the path's own and not a queue's; `added` is over no proxy.
 """
@@ -11,6 +11,7 @@ out and named. Latency is of one caller at a time, so it is the path's own and n
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,8 @@ PACKAGES = {
     "nemo": ["nemoguardrails[server]", "langchain-openai"],
 }
 PORTKEY = "@portkey-ai/gateway"
+SLOW = 200
+"""Answers a second under which a peer is given four times as long and fewer streams."""
 SIZES = {"1 KB": 900, "8 KB": 8_000, "64 KB": 64_000}
 
 HAPROXY = """
@@ -100,7 +104,8 @@ class Peer(run.Proxy):
 
     version: str = ""
     headers: str = ""
-    path: str = ""
+    slow: bool = False
+    said: str = ""
     by_size: dict[str, list[float]] = field(default_factory=dict)
     alone_us: list[float] = field(default_factory=list)
     alone_p99_us: list[float] = field(default_factory=list)
@@ -209,7 +214,7 @@ class Field:
     def start(self) -> None:
         """All of them."""
         us = sys.executable
-        own = version("git", "-C", str(HERE), "describe", "--always") if False else _commit()
+        own = _commit()
         model = str(run.MODEL)
         self.add("ours, passing", us, lambda p: [us, str(HERE / "passthrough.py"), str(p), model], version=own)
         self.add("ours, guarding", us, lambda p: [us, str(HERE / "guarding.py"), str(p), model], version=own)
@@ -346,35 +351,37 @@ def load(tool: str, peer: Peer, connections: int, seconds: float, body: Path) ->
     return seen, peer.cpu() - before
 
 
-def answers(peer: Peer, tool: str, body: Path) -> bool:
-    """Wait until the peer answers a request with 200."""
-    for _ in range(90):
-        if peer.process.poll() is not None:
-            return False
+def answers(peer: Peer, body: Path) -> bool:
+    """Wait until the peer answers a request with 200: slow ones take minutes to start."""
+    headers = {"content-type": "application/json", "authorization": "Bearer bench-credential-0123456789"}
+    if peer.headers:
+        name, _, value = Path(peer.headers).read_text().strip().partition(": ")
+        headers[name] = value
+    url = f"http://127.0.0.1:{peer.port}/v1/chat/completions"
+    until = time.monotonic() + 180
+    while time.monotonic() < until and peer.process.poll() is None:
         try:
-            seen, _ = load(tool, peer, 1, 0.5, body)
-        except subprocess.SubprocessError:
+            with urllib.request.urlopen(urllib.request.Request(url, body.read_bytes(), headers), timeout=30) as reply:
+                return bool(reply.read())
+        except (OSError, http.client.HTTPException) as error:
+            peer.said = str(error)
             time.sleep(1)
-            continue
-        if seen["answers"]:
-            peer.errors = 0
-            return True
-        time.sleep(1)
     return False
 
 
 def measure(peers: list[Peer], tool: str, made: dict[str, Path], options: argparse.Namespace) -> None:
     """All rounds, interleaved."""
     for peer in peers:
-        load(tool, peer, 16, 2 if "ours" in peer.name else 1, made["1 KB"])
+        seen, _ = load(tool, peer, 16, 2, made["1 KB"])
+        peer.slow = seen["answers"] < SLOW * seen["seconds"]
     for _ in range(options.rounds):
         for name in SIZES:
             for peer in peers:
-                seen, cpu = load(tool, peer, 16, options.seconds, made[name])
+                seen, cpu = load(tool, peer, 16, options.seconds * (4 if peer.slow else 1), made[name])
                 if seen["answers"]:
                     peer.by_size.setdefault(name, []).append(cpu * 1e6 / seen["answers"])
         for peer in peers:
-            streams = options.streams if peer.by_size and min(peer.by_size["1 KB"]) < 1000 else options.slow_streams
+            streams = options.slow_streams if peer.slow else options.streams
             seen, cpu = load(tool, peer, streams, options.seconds * 2, made["stream"])
             if seen["events"] > 20:
                 peer.event_us.append(cpu * 1e6 / seen["events"])
@@ -442,12 +449,12 @@ def main() -> None:
         try:
             field_.start()
             made = bodies(folder)
-            ready = [peer for peer in field_.peers if answers(peer, tool, made["1 KB"])]
+            ready = [peer for peer in field_.peers if answers(peer, made["1 KB"])]
             for peer in field_.peers:
                 if peer not in ready:
                     field_.absent.append(peer.name)
                     tail = (folder / f"{peer.port}.log").read_bytes()[-600:].decode("utf-8", "replace")
-                    print(f"{peer.name} did not answer:\n{tail}", file=sys.stderr)
+                    print(f"{peer.name} did not answer ({peer.said}):\n{tail}", file=sys.stderr)
             ready.append(Peer(run.DIRECT, run.MODEL, model, model.pid))
             measure(ready, tool, made, options)
             text = json.dumps(report(ready, field_.absent, options), indent=1)

@@ -69,7 +69,8 @@ def benign(caller: Caller, at: float, rnd: random.Random, number: int) -> Observ
     net = caller.net if rnd.random() < 0.97 else caller.net + 100
     return Observation(
         id=f"{number:032x}", at=at, endpoint="main", who=f"key:{caller.name}", key=caller.name,
-        ip=f"10.{net // 250}.{net % 250}.{rnd.randrange(1, 250)}", agent="", session=f"s-{caller.name}-{int(at // 1800)}",
+        ip=f"10.{net // 250}.{net % 250}.{rnd.randrange(1, 250)}", agent="",
+        session=f"s-{caller.name}-{int(at // 1800)}",
         model=caller.model if rnd.random() > 0.02 else f"model-{rnd.randrange(3)}", country=caller.country,
         client=caller.client, tokens=int(caller.tokens * math.exp(rnd.gauss(0, 0.6))),
         seconds=caller.slow * math.exp(rnd.gauss(0, 0.4)), error=error, blocked=blocked, redacted=leaks > 0,

@@ -158,7 +158,15 @@ def _errors(app: FastAPI) -> None:
     app.add_exception_handler(BadInputError, lambda request, error: _fail(request, 422, str(error), "bad_input"))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ValueError, _cursor)
     app.add_exception_handler(AktoProxyError, lambda request, error: _fail(request, 503, str(error), "unavailable"))
+
+
+def _cursor(request: Request, error: Exception) -> Response:
+    # A store says so of a cursor that it did not make; any other ValueError is a bug of ours.
+    if "cursor" not in request.query_params:
+        raise error
+    return _fail(request, 422, "Not understood: cursor. Take it from the answer before.", "bad_input")
 
 
 def _invalid(request: Request, error: Exception) -> Response:
