@@ -4,8 +4,8 @@
     python bench/peers.py [--rounds 3] [--seconds 2] [--only NAME]... [--out docs/benchmarks.json]
 
 What is measured and how is bench/run.py's: the proxy's own user and system CPU time over a round, by answers or
-events; the proxy on core 0, load and model server on core 1; rounds A B C A B C, medians. Peers that are absent are left
-out and named. Latency is of one caller at a time, so it is the path's own and not a queue's; `added` is over no proxy.
+events; the proxy on core 0, load and model server on core 1; rounds A B C A B C, medians. Peers that are
+absent are left out and named. Latency is of one caller at a time, so it is the path's own and not a queue's.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python bench/soak.py --minutes 120 [--share 0.7] [--kill-every 120] [--out docs/soak.json]
 
-The product runs as a user runs it (`akto-proxy up`: proxy, shipper, collector, store), with strict audit. Its model server
-and its callers are here: clean calls, calls with secrets, attacks, whole answers and streams, callers that leave early;
-a model server that resets, stalls and lies now and then. The policy is reloaded every 20 seconds, a worker is killed
-every `--kill-every`. The rate is a share of what a first short closed loop got through.
+The product runs as a user runs it (`akto-proxy up`: proxy, shipper, collector, store), with strict audit. Its model
+server and its callers are here: clean calls, calls with secrets, attacks, whole answers and streams, callers that leave
+early; a model server that resets, stalls and lies now and then. The policy is reloaded every 20 seconds, a worker is
+killed every `--kill-every`. The rate is a share of what a first short closed loop got through.
 """
 
 from __future__ import annotations
@@ -31,25 +31,8 @@ from akto_proxy.spool.read import undelivered
 from akto_proxy.store.sqlite import SqliteStore
 
 KEY = "AKIAZ7SOAKQXQ4M2WTBK"
-WORDS = [
-    "the",
-    "quarterly",
-    "report",
-    "about",
-    "growth",
-    "in",
-    "the",
-    "northern",
-    "region",
-    "was",
-    "read",
-    "by",
-    "nobody",
-    "and",
-    "liked",
-    "by",
-    "all",
-]
+SENTENCE = "the quarterly report about growth in the northern region was read by nobody and liked by all"
+WORDS = SENTENCE.split()
 BODY = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Write to canary.bird@coal-mine.com."}}]}'
 WINDOW = 5.0
 

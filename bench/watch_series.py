@@ -279,4 +279,6 @@ def _cell(judged: list[tuple[list[float], Spans]]) -> str:
 
 if __name__ == "__main__":
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    judge(many, sys.argv[2] if len(sys.argv) > 2 else "held", sys.argv[3].split(",") if len(sys.argv) > 3 else [*SCORERS])
+    judge(
+        many, sys.argv[2] if len(sys.argv) > 2 else "held", sys.argv[3].split(",") if len(sys.argv) > 3 else [*SCORERS]
+    )

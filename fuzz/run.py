@@ -35,7 +35,8 @@ def main() -> None:
     findings = HERE / "findings"
     for folder in (seeds, work, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    flags = [f"-max_total_time={options.seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"]
+    flags = [f"-max_total_time={options.seconds}", "-max_len=4096", "-timeout=60", "-rss_limit_mb=2048"]
+    TARGETS[options.target](next(iter(sorted(seeds.iterdir()))).read_bytes())  # what is made once is made here
     atheris.Setup(
         [sys.argv[0], *flags, f"-artifact_prefix={findings}/{options.target}-", str(work), str(seeds)],
         TARGETS[options.target],

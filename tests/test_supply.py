@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LOCKS = sorted((ROOT / "requirements").glob("*[0-9].txt"))
 COPYLEFT = {
     "psycopg": "LGPL-3.0-only: used as it is, as a library that a user can replace; optional (PostgreSQL)",
     "psycopg-binary": "LGPL-3.0-only: the same, compiled",
