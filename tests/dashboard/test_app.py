@@ -128,3 +128,10 @@ def test_errors_do_not_repeat_what_was_sent(sign_in: Any) -> None:
     answer = client.post("/api/v1/decisions/mark", json={"events": "hf_secret_value", "state": 7})
     assert answer.status_code == 422
     assert "hf_secret_value" not in answer.text
+
+
+def test_an_address_says_what_it_takes(sign_in: Any) -> None:
+    client = sign_in("admin")
+    answer = client.request("PATCH", "/api/v1/people")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -178,7 +179,17 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     words = {404: "There is no such page.", 405: "This address does not take that."}
-    return _fail(request, status, words.get(status, "That did not work."), "http")
+    answer = _fail(request, status, words.get(status, "That did not work."), "http")
+    if status == 405:
+        answer.headers["allow"] = ", ".join(sorted(_methods(request)))
+    return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address takes. The library names the methods of one route, and an address may have several."""
+    path = request.scope["path"]
+    routes = (route for route in request.app.routes if isinstance(route, APIRoute) and route.path_regex.match(path))
+    return {method for route in routes for method in route.methods or ()}
 
 
 def _fail(request: Request, status: int, message: str, kind: str) -> Response:

@@ -147,7 +147,7 @@ class Area:
         if self._prefix.startswith(API):
             more.setdefault("tags", [self._tag])
             more.setdefault("openapi_extra", {"x-needs-role": need.role.label if need else "none"})
-            more.setdefault("responses", {status: {"model": Refused} for status in (401, 403, 404, 413, 422, 503)})
+            more.setdefault("responses", {status: {"model": Refused} for status in (400, 401, 403, 404, 413, 422, 503)})
         else:
             more.setdefault("response_class", Response)
             more["include_in_schema"] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -15,8 +15,7 @@ from akto_proxy.dashboard.views import activity, exception
 from akto_proxy.dashboard.web import API, Area, cursors
 
 AREA = Area(API, tag="decisions")
-Event = str
-_EVENT = Field(max_length=100, pattern=r"^[0-9A-Za-z]{1,64}:[0-9]{1,4}$")
+Event = Annotated[str, Field(max_length=100, pattern=r"^[0-9A-Za-z]{1,64}:[0-9]{1,4}$")]
 
 
 class Marking(BaseModel):
@@ -29,7 +28,7 @@ class Marking(BaseModel):
 class Excepting(BaseModel):
     """An exception for the caller (or endpoint, model) of the decision `event`; `field` says by what."""
 
-    event: Event = _EVENT
+    event: Event
     field: Literal["user", "agent", "key", "team", "endpoint", "model", "ip"]
     reason: str = Field("", max_length=300)
 

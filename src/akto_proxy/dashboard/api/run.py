@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from akto_proxy.dashboard.api.base import Id, Limit, Number, Word, answer, document, plain
 from akto_proxy.dashboard.house import house
+from akto_proxy.dashboard.passwords import LONGEST, SHORTEST
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.views import settings
+from akto_proxy.dashboard.views.door import NAME
 from akto_proxy.dashboard.web import API, Area, me
 from akto_proxy.store.control import Person
 
@@ -23,9 +25,9 @@ RoleName = Literal["viewer", "analyst", "editor", "admin"]
 class NewPerson(BaseModel):
     """A local account and its first password."""
 
-    name: str = Field(max_length=80)
+    name: str = Field(max_length=80, pattern=f"^{NAME.pattern}$")
     role: RoleName
-    password: str = Field(max_length=300)
+    password: str = Field(min_length=SHORTEST, max_length=LONGEST)
 
 
 class Change(BaseModel):

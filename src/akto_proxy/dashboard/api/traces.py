@@ -22,12 +22,18 @@ from akto_proxy.store.face import By
 AREA = Area(API, tag="traces")
 
 
+class Lines(StreamingResponse):
+    """One JSON a line."""
+
+    media_type = "application/x-ndjson"
+
+
 class SavedView(BaseModel):
     """A filtered list under a name; `query` is the part of its address after the question mark."""
 
     name: str = Field(min_length=1, max_length=80)
     query: str = Field(max_length=2000)
-    shared: bool = False
+    shared: bool = Field(False, strict=True)
 
 
 @AREA.get("/traces", Need.READ)
@@ -45,13 +51,13 @@ def live(request: Request, query: Annotated[Page, Query()]) -> Response:
         return answer(house(request).traces.after(query.cursor, limit=query.limit))
 
 
-@AREA.get("/traces/export", Need.EXPORT)
+@AREA.get("/traces/export", Need.EXPORT, response_class=Lines)
 def export(request: Request, query: Asked) -> Response:
     """The records as kept, one JSON a line."""
     parts = house(request)
     where = asked_of(request, query).where
     parts.note(request, "traces.export")
-    return StreamingResponse(lines(parts, where), media_type="application/x-ndjson")
+    return Lines(lines(parts, where))
 
 
 @AREA.get("/traces/{trace_id}", Need.READ)
