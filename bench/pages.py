@@ -100,6 +100,7 @@ def main() -> None:
         workshop=sample.workshop(given.data),
         clock=lambda: newest,
         randomness=secrets.token_bytes,
+        keys=sample.keys(given.data),
     )
     client = TestClient(app, base_url="http://dash.test", follow_redirects=False)
     client.cookies.set("akto_session", app.state.house.sessions.begin("ada@acme.example"))

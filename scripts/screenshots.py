@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from akto_proxy.cli.pages import KeyFile
 from akto_proxy.config import assets
+from akto_proxy.config.managed import ManagedKey
 from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.guard.catalogue import parse_rules
@@ -250,6 +252,21 @@ def decision(flagged: tuple, path: str) -> Decision:
     )
 
 
+def keys(folder: Path) -> KeyFile:
+    """Keys of two callers, one of them ended."""
+    made = KeyFile(folder / "keys.json")
+    if not made.kept():
+        now = time.time()
+        wanted = ManagedKey(
+            "", "nightly report", "", now - 9 * 86400, now + 81 * 86400, 0.0, ("summary-*",), (), "platform"
+        )
+        made.issue(wanted)
+        made.issue(replace(wanted, name="support chat", endpoints=("support-llama",), team="support", expires=0.0))
+        made.revoke(made.kept()[0].id, now - 3600)
+        made.issue(replace(wanted, created=now - 3500))
+    return made
+
+
 SHOTS = (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390))
 NARROW = ("overview", "traces", "trace", "activity", "policies", "incident", "login")
 """Pages whose narrow pictures are kept too (`--all` takes every page at every width)."""
@@ -457,6 +474,7 @@ def tour(store: SqliteStore) -> dict[str, str]:
         "reports": "/reports",
         "people": "/settings/people",
         "tokens": "/settings/tokens",
+        "keys": "/settings/keys",
         "channels": "/settings/channels",
         "system": "/settings/system",
         "audit": "/settings/audit",
@@ -488,7 +506,12 @@ def main() -> None:
         for proxy in control.proxies():
             control.keep_health(replace(proxy, seen=time.time() - 2))
         app = create_app(
-            traces=store, control=control, workshop=workshop(data), clock=time.time, randomness=secrets.token_bytes
+            traces=store,
+            control=control,
+            workshop=workshop(data),
+            clock=time.time,
+            randomness=secrets.token_bytes,
+            keys=keys(data),
         )
         token = app.state.house.sessions.begin("ada@acme.example", ip="10.0.0.7", agent="Firefox 145 on Linux")
         base, stop = serve(app)

@@ -29,8 +29,15 @@ def browser(sample: ModuleType) -> Iterator[Any]:
 
 
 @pytest.fixture
-def live(store: Any, control: Any, workshop: Any, sample: ModuleType) -> Iterator[tuple[str, Any]]:
-    app = create_app(traces=store, control=control, workshop=workshop, clock=time.time, randomness=secrets.token_bytes)
+def live(store: Any, control: Any, workshop: Any, sample: ModuleType, tmp_path: Path) -> Iterator[tuple[str, Any]]:
+    app = create_app(
+        traces=store,
+        control=control,
+        workshop=workshop,
+        clock=time.time,
+        randomness=secrets.token_bytes,
+        keys=sample.keys(tmp_path),
+    )
     base, stop = sample.serve(app)
     yield base, app
     stop()

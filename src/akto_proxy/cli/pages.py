@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
 from akto_proxy.cli import build
 from akto_proxy.config.keys import key_of
+from akto_proxy.config.managed import ManagedKey, changing, draw, keys_path, read_keys
 from akto_proxy.config.settings import Settings
 from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.house import Options
@@ -56,10 +60,38 @@ def pages(settings: Settings, traces: TraceStore, control: ControlStore, notifie
             notifier=notifier,
             provider=provider(settings),
             printer=printer(),
+            keys=KeyFile(keys_path(settings)),
             unseal=opener(sealed) if sealed else None,
         )
     except ConfigError as error:
         raise ConfigError(f"dashboard: {error}") from None
+
+
+class KeyFile:
+    """The keys of callers in their file, for the pages."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def kept(self) -> Sequence[ManagedKey]:
+        """All keys, also those that ended."""
+        return read_keys(self._path)
+
+    def issue(self, wanted: ManagedKey) -> str:
+        """A new key; its text, which is kept nowhere."""
+        made, text = draw(os.urandom, wanted)
+        with changing(self._path) as keys:
+            keys.append(made)
+        return text
+
+    def revoke(self, key_id: str, at: float) -> bool:
+        """End a key for good; whether one of this id was in force."""
+        with changing(self._path) as keys:
+            for number, key in enumerate(keys):
+                if key.id == key_id and not key.revoked:
+                    keys[number] = replace(key, revoked=at)
+                    return True
+        return False
 
 
 def url(settings: Settings) -> str:
@@ -74,6 +106,7 @@ def options(settings: Settings) -> Options:
         hosts=hosts(settings),
         proxy_url=f"http://127.0.0.1:{settings.akto_proxy_port}",
         two_people=settings.two_people,
+        managed=settings.auth == "managed",
         guarded=settings.guardrail_endpoints,
         guard_streams=settings.apply_guardrails_to_sse,
         limits=parse_limits(settings.limits),

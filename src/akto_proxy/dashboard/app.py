@@ -24,7 +24,7 @@ from akto_proxy.dashboard.api import traces as api_traces
 from akto_proxy.dashboard.house import House, Options, house
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
-from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.ports import Keys, Notifier
 from akto_proxy.dashboard.printer import Printer
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.roles import Role, role_named
@@ -39,6 +39,7 @@ from akto_proxy.dashboard.views import (
     door,
     exception,
     incidents,
+    issued,
     overview,
     policies,
     policy_texts,
@@ -83,6 +84,7 @@ def create_app(
     notifier: Notifier | None = None,
     provider: Provider | None = None,
     printer: Printer | None = None,
+    keys: Keys | None = None,
     unseal: Callable[[str], bytes] | None = None,
     hasher: PasswordHasher | None = None,
 ) -> FastAPI:
@@ -111,6 +113,7 @@ def create_app(
         unseal=unseal,
         sso=Sso(provider, clock) if provider else None,
         printer=printer,
+        keys=keys,
     )
     app.state.identify = identify
     app.mount("/static", statics)
@@ -125,10 +128,10 @@ def create_app(
 
 _PAGES = (
     *(door, overview, traces, sessions, activity, exception, policies, policy_texts, trials),
-    *(incidents, profiles, reports, settings, reference),
+    *(incidents, profiles, reports, settings, issued, reference),
 )
 _API = (api_traces, api_decisions, api_policy, api_incidents, api_run)
-_AREAS = tuple(module.AREA for module in (*_PAGES, *_API))
+_AREAS = (*(module.AREA for module in (*_PAGES, *_API)), issued.API_AREA)
 
 
 def identify(request: Request) -> Me | None:

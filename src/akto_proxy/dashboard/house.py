@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
-from akto_proxy.dashboard.ports import Notifier
+from akto_proxy.dashboard.ports import Keys, Notifier
 from akto_proxy.dashboard.printer import Printer
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.sessions import Sessions
@@ -46,6 +46,8 @@ class Options:
     """Whether event streams are checked."""
     limits: tuple[Limit, ...] = ()
     """The limits in force, for the pages about those who are limited."""
+    managed: bool = False
+    """Whether callers need a key of ours (AUTH=managed)."""
     about: tuple[tuple[str, str], ...] = ()
     """What the settings page says of the running configuration (retention, capture, ...): name and value."""
 
@@ -70,6 +72,7 @@ class House:
     unseal: Callable[[str], bytes] | None = None
     sso: Sso | None = None
     printer: Printer | None = None
+    keys: Keys | None = None
 
     def note(self, request: Request, action: str, subject: str = "", detail: str = "") -> None:
         """Write to the audit log who did this."""

@@ -9,6 +9,7 @@ import pytest
 
 from akto_proxy.model import Alert, Incident, IncidentState, Severity
 from akto_proxy.store.face import Filter
+from akto_proxy.watch.respond import Override, order, overrides
 
 
 @pytest.fixture
@@ -90,3 +91,15 @@ def test_a_block_whose_time_is_over_blocks_no_more(control: Any, clock: Any, sig
     page = client.get("/incidents/blocked").text
     assert ">Over<" in page
     assert "Unblock" not in page
+
+
+def test_a_policy_that_is_stricter_for_a_time_can_be_taken_back(control: Any, clock: Any, sign_in: Any) -> None:
+    order(control, Override("o-1", "default-pii", "enforce", clock() + 600, "a leak"), "watch", clock())
+    client = sign_in("analyst")
+    page = client.get("/incidents/blocked").text
+    assert "default-pii" in page
+    assert "a leak" in page
+    assert client.post("/incidents/overrides/end", data={"id": "o-1"}).status_code == 303
+    assert overrides(control) == []
+    assert client.post("/incidents/overrides/end", data={"id": "o-1"}).status_code == 404
+    assert sign_in("viewer").post("/incidents/overrides/end", data={"id": "o-1"}).status_code == 403

@@ -13,6 +13,7 @@ from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.web import Area, BadInputError, NotFoundError, back_to, goto, me
 from akto_proxy.model import Incident, IncidentState
 from akto_proxy.store.control import Block, Step
+from akto_proxy.watch.respond import overrides, take_back
 
 AREA = Area()
 Short = Annotated[str, Form(max_length=300)]
@@ -45,6 +46,7 @@ def blocked(request: Request) -> Response:
         "title": "Blocked callers",
         "section": "incidents",
         "blocks": sorted(parts.control.blocks(), key=lambda block: -block.until),
+        "overrides": [item for item in overrides(parts.control) if item.until > parts.clock()],
         "now": parts.clock(),
         "fields": FIELDS,
         "lasts": list(LONGEST),
@@ -160,6 +162,15 @@ def unblock_caller(request: Request, id: Short, back: Short = "") -> Response:  
     unblock(request, id)
     target = back_to(back) if back else "/incidents/blocked"
     return goto(f"{target}{'&' if '?' in target else '?'}said=unblocked", request)
+
+
+@AREA.post("/incidents/overrides/end", Need.RESPOND)
+def end_override(request: Request, id: Short) -> Response:  # noqa: A002
+    """End early that a policy is stricter for a time."""
+    parts = house(request)
+    if not take_back(parts.control, id, me(request).name, parts.clock()):
+        raise NotFoundError("This is not in force any more.")
+    return goto("/incidents/blocked?said=removed", request)
 
 
 def unblock(request: Request, block_id: str) -> None:

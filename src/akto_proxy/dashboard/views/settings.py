@@ -20,6 +20,7 @@ Short = Annotated[str, Form(max_length=300)]
 TABS = (
     ("people", "People", "/settings/people"),
     ("tokens", "API tokens", "/settings/tokens"),
+    ("keys", "Callers' keys", "/settings/keys"),
     ("channels", "Channels", "/settings/channels"),
     ("system", "System", "/settings/system"),
     ("audit", "Audit log", "/settings/audit"),
@@ -28,7 +29,8 @@ SCOPES = ("ingest", "guard", *(role.label for role in Role))
 LASTS = {"30d": 30 * 86400.0, "90d": 90 * 86400.0, "365d": 365 * 86400.0, "": 0.0}
 
 
-def _page(request: Request, tab: str, template: str, values: dict[str, Any], status: int = 200) -> Response:
+def page_of(request: Request, tab: str, template: str, values: dict[str, Any], status: int = 200) -> Response:
+    """A page under Settings."""
     tabs = [{"key": key, "label": label, "href": href} for key, label, href in TABS]
     title = next(label for key, label, _ in TABS if key == tab)
     common = {"title": title, "section": "settings", "tabs": tabs, "tab": tab}
@@ -51,7 +53,7 @@ def _people(request: Request, problem: str, status: int = 200) -> Response:
     parts = house(request)
     rows = [{"it": person, "sessions": len(parts.sessions.of(person.name))} for person in parts.control.people()]
     values = {"rows": rows, "problem": problem, "roles": [role.label for role in Role]}
-    return _page(request, "people", "settings_people.html", values, status)
+    return page_of(request, "people", "settings_people.html", values, status)
 
 
 @AREA.post("/settings/people", Need.ADMIN)
@@ -149,7 +151,7 @@ def _tokens(request: Request, made: Token | None, secret: str) -> Response:
         "secret": secret,
         "now": parts.clock(),
     }
-    return _page(request, "tokens", "settings_tokens.html", values)
+    return page_of(request, "tokens", "settings_tokens.html", values)
 
 
 @AREA.post("/settings/tokens", Need.ADMIN)
@@ -208,7 +210,7 @@ def _channels(request: Request, name: str, result: str) -> Response:
         "name": name,
         "result": result,
     }
-    return _page(request, "channels", "settings_channels.html", values)
+    return page_of(request, "channels", "settings_channels.html", values)
 
 
 @AREA.post("/settings/channels/test", Need.ADMIN)
@@ -241,7 +243,7 @@ def system(request: Request) -> Response:
         "sso": parts.sso,
         "options": parts.options,
     }
-    return _page(request, "system", "settings_system.html", values)
+    return page_of(request, "system", "settings_system.html", values)
 
 
 @AREA.get("/settings/audit", Need.ADMIN)
@@ -252,4 +254,4 @@ def audit(
     parts = house(request)
     notes = parts.control.notes(before=before, limit=100, actor=actor[:80], action=action[:80])
     values = {"notes": notes, "actor": actor, "action": action, "next": notes[-1].number if len(notes) == 100 else 0}
-    return _page(request, "audit", "settings_audit.html", values)
+    return page_of(request, "audit", "settings_audit.html", values)
