@@ -86,7 +86,7 @@ async def test_a_batch_shows_up_with_its_verdict_tokens_and_session() -> None:
     await made.check()
     assert await made.send("w", frames(trace(1), trace(2, decisions=(), verdict=Action.ALLOW))) == []
     first, second = akto.shown
-    assert json.loads(first["_guardrail"])["guardrailAction"] == "mask"
+    assert json.loads(first["_guardrail"])["guardrailAction"] == "alert"
     assert json.loads(second["_guardrail"]) == {"guardrailViolated": False, "guardrailAction": ""}
     assert json.loads(first["responsePayload"])["usage"] == {"prompt_tokens": 9, "completion_tokens": 3}
     headers = json.loads(first["requestHeaders"])

@@ -19,7 +19,8 @@ MAX_BATCH = 10_000_000
 MAX_STRING = 5_000_000
 """Characters of one string: the server takes 5,242,880."""
 _HOST = re.compile(r"[^a-z0-9.\-:]+")
-_BEHAVIOURS = {Action.ALLOW: "", Action.ALERT: "alert", Action.REDACT: "mask", Action.BLOCK: "block"}
+_BEHAVIOURS = {Action.ALLOW: "", Action.ALERT: "alert", Action.REDACT: "alert", Action.BLOCK: "block"}
+"""Its words are block, alert, warn and approval: a redacted exchange passed, so it is an alert there."""
 _INSTALLER = "x-akto-installer-"
 
 
