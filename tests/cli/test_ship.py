@@ -9,14 +9,17 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from prometheus_client.parser import text_string_to_metric_families
 
-from akto_proxy.cli.ship import Lately, headers_of
-from akto_proxy.proxy.metrics import METRICS
+from akto_proxy.cli.ship import Lately, _health, _lost, headers_of
+from akto_proxy.config.settings import load
+from akto_proxy.proxy.metrics import METRICS, Values
+from akto_proxy.proxy.shipper import ShipperStats
 
 
 class Receiver:
@@ -152,6 +155,19 @@ def test_a_loss_is_news_for_an_hour():
     lost = Lately()
     assert [lost.add(at, total) for at, total in ((0, 5), (10, 5), (20, 8), (3000, 8))] == [0, 0, 3, 3]
     assert lost.add(3700, 8) == 0
+
+
+def test_losses_and_lag_are_in_what_the_proxy_says_of_itself():
+    values = Values()
+    for name, number in (("spool_dropped", 4), ("lost_traces", 2), ("spool_records", 90)):
+        values.count(f"akto_proxy_{name}_total", "", number)
+    assert _lost(values) == 6
+    shippers = {
+        "server": SimpleNamespace(stats=ShipperStats(state="ok", lag=5, lag_seconds=1.0)),
+        "otlp": SimpleNamespace(stats=ShipperStats(state="unreachable", lag=900, lag_seconds=70.0)),
+    }
+    told = _health(load({}), shippers, "v7", 6)
+    assert (told["dropped"], told["lag"], told["lag_seconds"], told["state"]) == (6, 900, 70.0, "unreachable")
 
 
 def test_headers_are_read_as_opentelemetry_writes_them():
