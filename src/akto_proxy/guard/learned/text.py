@@ -8,6 +8,7 @@ loudest sentence speaks for the text, so one injected line is found in a long do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ Floats = NDArray[np.float32]
 _OVERLAP = 256
 #: Texts of which the reading is remembered, so that several detectors read them once.
 _REMEMBERED = 64
-#: A longer text is not remembered: it would cost more memory than it saves work.
-_REMEMBER_UP_TO = 65536
+#: Up to so many sentences their n-grams are added up by a matrix product; beyond, that matrix would be too large.
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class TextModel:
         names = ("conv_bias", "first_w", "first_b", "second_w", "second_b", "doc_w", "doc_b", "last_w", "last_b")
         self._dense: dict[str, Floats] = {name: a[name].astype(np.float32) for name in names}
         self._bias = np.round(self._dense["conv_bias"] / scale).astype(np.int16)
-        self._known: dict[str, Reading] = {}
+        self._known: dict[bytes, Reading] = {}
 
     @classmethod
     def load(cls, data: bytes | memoryview, reader: Reader | None = None) -> TextModel:
@@ -63,14 +64,14 @@ class TextModel:
 
     def read(self, text: str) -> Reading:
         """What the model makes of `text`; of a long one, the strongest of its pieces."""
-        known = self._known.get(text)
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(key)
         if known is not None:
             return known
         reading = _strongest([self._piece(piece, at) for at, piece in pieces(text, _OVERLAP)])
-        if len(text) <= _REMEMBER_UP_TO:
-            if len(self._known) >= _REMEMBERED:
-                self._known = {}  # a fresh one: threads that hold the old one are not disturbed
-            self._known[text] = reading
+        if len(self._known) >= _REMEMBERED:
+            self._known = {}  # a fresh one: threads that hold the old one are not disturbed
+        self._known[key] = reading
         return reading
 
     def _piece(self, text: str, at: int) -> Reading:
@@ -111,10 +112,15 @@ class TextModel:
     def _sentences(self, tokens: Tokens) -> Floats:
         buckets, windows = grams(tokens, self._bits)
         rows = self._table.take(buckets, 0).astype(np.float32)
-        member = np.zeros((tokens.count, len(windows)), np.float32)
-        member[windows, np.arange(len(windows))] = 1
         counts = np.bincount(windows, minlength=tokens.count)
-        return np.asarray((member @ rows) * (self._table_scale / np.sqrt(counts, dtype=np.float32))[:, None])
+        sums: NDArray[Any]
+        if tokens.count > _FEW:
+            sums = np.stack([np.bincount(windows, column, tokens.count) for column in rows.T], 1)
+        else:
+            member = np.zeros((tokens.count, len(windows)), np.float32)
+            member[windows, np.arange(len(windows))] = 1
+            sums = member @ rows
+        return np.asarray(sums * (self._table_scale / np.sqrt(counts, dtype=np.float32))[:, None], np.float32)
 
     def _filters(self, tokens: Tokens, edges: NDArray[np.int64]) -> Floats:
         rows = lookup(tokens.hashes, self._slots, self._checks)
