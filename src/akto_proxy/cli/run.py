@@ -6,7 +6,9 @@ and the dashboard. The parts talk over loopback HTTP and the spool's files only,
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from importlib import metadata
 from typing import Annotated
 
@@ -103,8 +105,23 @@ def workers(settings: Settings) -> list[Part]:
     if settings.demo:
         known = {"app_server_name": settings.endpoint_name, "akto_proxy_host": settings.listen_host}
         told = settings.model_copy(update={**known, "app_url": demo_url(settings)})
+    if settings.admin_port and taken(settings.admin_host, settings.admin_port):
+        # The workers share their ports, so two trees would answer in turn, each with its own numbers.
+        _log.error("no metrics: another program has the admin port", port=settings.admin_port, fix="change ADMIN_PORT")
+        told = told.model_copy(update={"admin_port": 0})
     grace = settings.drain_timeout + 5
     return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
+
+
+def taken(host: str, port: int) -> bool:
+    """Whether another program listens there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
