@@ -1,7 +1,7 @@
 import base64
 from pathlib import Path
 
-from akto_proxy.cli.targets import demo_url, proxy_target, servers, upstream
+from akto_proxy.cli.targets import demo_url, proxy_target, remote_token, servers, upstream
 from akto_proxy.config.settings import load
 
 KEY = base64.b64encode(bytes(32)).decode()
@@ -33,3 +33,10 @@ def test_machines_of_one_deployment_key_need_no_other_token(tmp_path: Path):
     own, remote = servers(load({**told, "AKTO_API_BASE_URL": "http://server:8090"}))
     assert (own.own, remote.own) == (True, False)
     assert own.token == remote.token != ""
+
+
+def test_a_token_that_is_given_stands_above_the_shared_key_and_akto_never_gets_that(tmp_path: Path):
+    shared = {"DEPLOYMENT_KEY": KEY, "DATA_DIR": str(tmp_path), "AKTO_API_BASE_URL": "http://server:8090"}
+    assert remote_token(load({**shared, "INGEST_FORM": "collector", "AKTO_API_TOKEN": "given"})) == "given"
+    assert len(remote_token(load({**shared, "INGEST_FORM": "collector"}))) == 64
+    assert remote_token(load({**shared, "INGEST_FORM": "akto"})) == ""

@@ -18,6 +18,7 @@ import orjson
 import structlog
 
 from akto_proxy.cli import build
+from akto_proxy.cli.targets import remote_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError
 from akto_proxy.exchange.handler import Guardrails
@@ -108,7 +109,7 @@ async def fetch(client: httpx.AsyncClient, settings: Settings) -> None:
 
     A server that is away changes nothing: measures end by their own time.
     """
-    token = settings.akto_api_token.get_secret_value()
+    token = remote_token(settings)
     mark, trouble = "", ""
     while True:
         try:

@@ -16,7 +16,7 @@ import structlog
 import yaml
 
 from akto_proxy.cli import build, pulled
-from akto_proxy.cli.targets import local_token
+from akto_proxy.cli.targets import local_token, remote_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError, PolicyError
 from akto_proxy.policy.akto import import_policies
@@ -32,7 +32,7 @@ LONGEST = 15.0
 def source(client: httpx.AsyncClient, settings: Settings, *, embedded: bool) -> PolicySource | None:
     """Where this tree of processes pulls its policy from, if anywhere."""
     chosen = pulled.source_of(settings)
-    token = settings.akto_api_token.get_secret_value()
+    token = remote_token(settings)
     if chosen == "akto":
         return AktoPolicies(client, settings.akto_policy_url, token)
     if chosen == "file":

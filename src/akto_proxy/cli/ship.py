@@ -27,7 +27,7 @@ from akto_proxy.cli import logs, worker
 from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.measures import fetch
 from akto_proxy.cli.pull import InForce, Puller, prove, source
-from akto_proxy.cli.targets import local_token
+from akto_proxy.cli.targets import local_token, remote_token
 from akto_proxy.config.settings import Settings
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
 from akto_proxy.proxy.otlp import OtlpOptions, OtlpTarget
@@ -102,7 +102,7 @@ def targets(client: httpx.AsyncClient, settings: Settings, embedded: bool) -> di
     found: dict[str, Target] = {}
     if embedded:
         found["server"] = CollectorTarget(client, f"http://127.0.0.1:{settings.server_port}", local_token(settings))
-    token = settings.akto_api_token.get_secret_value()
+    token = remote_token(settings)
     if settings.akto_api_base_url and settings.ingest_form == "collector":
         found["remote"] = CollectorTarget(client, settings.akto_api_base_url, token)
     elif settings.akto_api_base_url:

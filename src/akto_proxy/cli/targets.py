@@ -59,16 +59,21 @@ def servers(settings: Settings) -> list[Ingestion]:
         host = "127.0.0.1" if settings.server_host in ("0.0.0.0", "::") else settings.server_host  # noqa: S104
         found.append(Ingestion(target_of(f"http://{host}:{settings.server_port}"), own, "collector", True))
     if settings.akto_api_base_url:
-        token = settings.akto_api_token.get_secret_value()
-        if not token and settings.master_key and settings.ingest_form == "collector":
-            token = own
-        found.append(Ingestion(target_of(settings.akto_api_base_url), token, settings.ingest_form, False))
+        target = target_of(settings.akto_api_base_url)
+        found.append(Ingestion(target, remote_token(settings), settings.ingest_form, False))
     return found
 
 
 def local_token(settings: Settings) -> str:
     """The secret with which the parts of this deployment know each other."""
     return key_of(settings, INGEST_KEY).hex()
+
+
+def remote_token(settings: Settings) -> str:
+    """What AKTO_API_BASE_URL is asked with: AKTO_API_TOKEN, else the secret that a shared DEPLOYMENT_KEY gives."""
+    token = settings.akto_api_token.get_secret_value()
+    shared = settings.master_key and settings.ingest_form == "collector"
+    return local_token(settings) if shared and not token else token
 
 
 def own_token(settings: Settings) -> str:

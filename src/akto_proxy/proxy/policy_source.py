@@ -45,7 +45,7 @@ class CollectorPolicies:
     def __init__(self, client: httpx.AsyncClient, base_url: str, token: str) -> None:
         self.name = base_url.rstrip("/")
         self._client = client
-        self._headers = {"authorization": f"Bearer {token}"}
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     async def fetch(self, tag: str) -> Fetched | None:
         """The version in force at the collector."""

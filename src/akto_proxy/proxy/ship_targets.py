@@ -92,7 +92,7 @@ class CollectorTarget:
     def __init__(self, client: httpx.AsyncClient, base_url: str, token: str) -> None:
         self.name = "the collector"
         self._client, self._base = client, base_url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {token}"}
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._compressor = zstandard.ZstdCompressor(level=3)
 
     async def check(self) -> None:
