@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from akto_proxy.cli import build
@@ -7,10 +10,11 @@ from akto_proxy.config import assets
 from akto_proxy.guard.engine import Engine
 from akto_proxy.guard.scanner import Scanner
 from akto_proxy.policy.cases import run_cases
-from akto_proxy.policy.catalogue import ENGINE, detector_of
+from akto_proxy.policy.catalogue import DETECTED, ENGINE, detector_of
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.schema import parse_file
 
+ROOT = Path(__file__).parents[2]
 PACKS = assets.names("policy/packs", ".yaml")
 PROMISED = (
     "secrets pii-eu pii-us hipaa pci-dss soc2 owasp-llm-top10-2025 owasp-agentic nist-ai-rmf eu-ai-act mitre-atlas "
@@ -65,3 +69,12 @@ def needs(policies: PolicySet, name: str | None) -> frozenset[str]:
     """The detectors that a policy's rules ask."""
     ids = {one for item in policies.clauses() if item.policy.name == name for one in policies.rule_ids(item)}
     return frozenset(detector_of(policies.known[one]) for one in ids if one in policies.known)
+
+
+def test_every_control_that_ships_is_listed_in_the_docs_and_no_other():
+    listed = set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs/controls.md").read_text("utf-8"), re.MULTILINE))
+    policies = [policy for name in build.pack_names() for policy in build.pack(name)]
+    used = {control for policy in policies for rule in policy.rules for control in (*policy.controls, *rule.controls)}
+    used |= {control for rule in build.shipped_rules() for control in rule.controls}
+    used |= {control for rule in DETECTED for control in rule.controls}
+    assert used == listed

@@ -142,7 +142,7 @@ def _detected() -> tuple[RuleInfo, ...]:
         ("repetition", "", "repetition", "", ("OWASP-LLM:LLM10",)),
         ("sentiment", "", "sentiment", "", ()),
         ("refusal", "", "refusal", "", ()),
-        ("system-prompt-leak", "", "leak", "", ("OWASP-LLM:LLM07", "MITRE-ATLAS:AML.T0057")),
+        ("system-prompt-leak", "", "leak", "", ("OWASP-LLM:LLM07", "MITRE-ATLAS:AML.T0056")),
         ("markdown-exfiltration", "EXFILTRATION", "exfiltration", "", ("OWASP-LLM:LLM02", "OWASP-LLM:LLM05")),
         ("misleading-url", "URL", "misleading-url", "", ("OWASP-LLM:LLM05",)),
         ("invisible", "INVISIBLE_TEXT", "invisible", "", ("OWASP-LLM:LLM01",)),
