@@ -9,36 +9,31 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from akto_proxy.cli import build, versions
 from akto_proxy.cli.pull import translated
+from akto_proxy.cli.replaying import exported, replayed, stored
 from akto_proxy.config import assets
 from akto_proxy.config.compile import compile_killable
-from akto_proxy.config.settings import Settings, load
-from akto_proxy.errors import BodyError, ConfigError
-from akto_proxy.exchange.shared import Guard
+from akto_proxy.config.settings import load
+from akto_proxy.errors import ConfigError
 from akto_proxy.guard.engine import compile_database
-from akto_proxy.model import Action, Caller, Direction, Finding, Message, Role, Segment, Trace, trace_from_dict
+from akto_proxy.model import Action, Caller
 from akto_proxy.policy.cases import junit, run_cases
 from akto_proxy.policy.catalogue import vocabulary
 from akto_proxy.policy.compile import PolicySet, Scope
 from akto_proxy.policy.diff import diff
 from akto_proxy.policy.explain import explain
-from akto_proxy.policy.replay import Report, Scanned, replay
+from akto_proxy.policy.replay import Report
 from akto_proxy.policy.schema import Policy, PolicyFile, json_schema, parse_file
-from akto_proxy.store.face import Filter
-from akto_proxy.store.open import open_traces
-from akto_proxy.wire import body as wire_body
 from akto_proxy.wire.route import resolve
 
 app = typer.Typer(
@@ -166,11 +161,9 @@ def replay_(
 ) -> None:
     """Judge kept traffic by NEW and by the old policies: what would newly be blocked, redacted, or let pass."""
     settings = load(os.environ)
-    before = build.guard(settings, policies_of([old]) if old else None)
-    after = build.guard(settings, policies_of([new]))
-    guards = {id(guard.policies): guard for guard in (before, after)}
     kept = exported(traces) if traces else stored(settings, time.time() - seconds(since))
-    report = replay(kept, before.policies, after.policies, lambda trace, policies: scanned(trace, guards[id(policies)]))
+    before = policies_of([old]) if old else build.policies(settings)
+    report = replayed(kept, settings, before, policies_of([new]), os.cpu_count() or 1)
     show_report(report)
 
 
@@ -255,62 +248,6 @@ def seconds(text: str) -> float:
     if found is None:
         raise ConfigError(f"--since {text[:20]}: expected a number and s, m, h or d, such as 24h")
     return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
-
-
-def stored(settings: Settings, since: float) -> Iterator[Trace]:
-    """The traces of the store since a time, oldest first."""
-    store = open_traces(settings.store_url or str(settings.data_path / "traces.db"))
-    try:
-        for record in store.export(Filter(since=since)):
-            yield trace_from_dict(orjson.loads(record))
-    finally:
-        store.close()
-
-
-def exported(name: str) -> Iterator[Trace]:
-    """The traces of a JSON lines file.
-
-    Raises:
-        ConfigError: a line is no trace; the message names its number.
-    """
-    try:
-        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _trace(line, f"{name}, line {number}")
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot be read ({error.strerror})") from None
-
-
-def _trace(line: bytes, where: str) -> Trace:
-    try:
-        return trace_from_dict(orjson.loads(line))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigError(f"{where}: not a trace") from None
-
-
-def scanned(trace: Trace, guard: Guard) -> Scanned:
-    """The kept texts of a trace with what the guard finds in them."""
-    plan = guard.policies.plan(Scope(trace.endpoint, trace.sensitivity, trace.method, trace.path, trace.route))
-    found: list[tuple[Segment, Sequence[Finding]]] = []
-    for direction, message in ((Direction.REQUEST, trace.request), (Direction.RESPONSE, trace.response)):
-        if message.body and message.encoding == "text":
-            segments = _segments(trace, direction, message)
-            found += zip(segments, guard.scanner.scan(segments, plan.enabled(direction)), strict=True)
-    return found
-
-
-def _segments(trace: Trace, direction: Direction, message: Message) -> list[Segment]:
-    kind = next((value for name, value in message.headers if name.lower() == "content-type"), "application/json")
-    try:
-        route = resolve(trace.method, trace.path)
-        read = wire_body.read(route, direction, kind.encode(), b"", message.body.encode("utf-8", "replace"))
-        if read.segments:
-            return list(read.segments)
-    except BodyError:
-        pass  # kept only in part, or no body of that kind: then it is one text
-    role = Role.USER if direction is Direction.REQUEST else Role.ASSISTANT
-    return [Segment(message.body, "", role, direction)]
 
 
 def show_report(report: Report) -> None:

@@ -45,6 +45,22 @@ class Report:
         """The transitions that change something, the most frequent first."""
         return {move: count for move, count in self.moves.most_common() if move[0] is not move[1]}
 
+    def add(self, other: Report) -> None:
+        """Take another report's calls in: one of later traces, so that samples stay the first ones."""
+        self.total += other.total
+        self.masked += other.masked
+        self.without_bodies += other.without_bodies
+        self.moves.update(other.moves)
+        for move, ids in other.samples.items():
+            known = self.samples.setdefault(move, [])
+            known += ids[: MAX_SAMPLES - len(known)]
+        for move, names in other.policies.items():
+            self.policies.setdefault(move, Counter()).update(names)
+        for move, callers in other.callers.items():
+            mine = self.callers.setdefault(move, Counter())
+            for caller, count in callers.items():
+                mine[caller if caller in mine or len(mine) < MAX_CALLERS else "(others)"] += count
+
     def newly(self, action: Action) -> int:
         """How many calls get this action that did not before."""
         return sum(count for (before, after), count in self.moves.items() if after is action and before is not action)
