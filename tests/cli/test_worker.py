@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from akto_proxy.cli.worker import open_spool
+from akto_proxy.config.settings import load
 from akto_proxy.spool.frame import Frame, Kind
-from akto_proxy.spool.layout import writers
+from akto_proxy.spool.layout import segments, writers
 from akto_proxy.spool.read import read_all
 
 
@@ -74,6 +76,15 @@ def test_strict_audit_has_the_trace_of_every_answer_a_caller_saw(start_product, 
             time.sleep(0.05)
     product.stop()
     assert len(kept(product)) == 2
+
+
+def test_the_last_segments_of_many_workers_leave_room_for_what_is_not_delivered(tmp_path):
+    limit, workers = 8_000_000, 4
+    spool = open_spool(load({"DATA_DIR": str(tmp_path), "WORKERS": str(workers), "SPOOL_MAX_SIZE": str(limit)}), "w")
+    while len(segments(spool.directory)) < 2:
+        spool.append(b"x" * 4000)
+    assert workers * segments(spool.directory)[0].stat().st_size < limit / 7
+    spool.close()
 
 
 def metric(product, name: str) -> float:

@@ -206,8 +206,11 @@ def open_spool(settings: Settings, name: str) -> Spool:
     Raises:
         StorageError: DATA_DIR cannot be written.
     """
+    # What is delivered stays until its segment is full: all workers' last segments must be a small part of the limit.
+    segment = max(64 << 10, min(16 << 20, settings.spool_max_size // (8 * settings.worker_count)))
     options = SpoolOptions(
         limit_bytes=settings.spool_max_size,
+        segment_bytes=segment,
         limit_age=settings.spool_max_age,
         full=settings.spool_full,
         fsync=settings.spool_fsync,
