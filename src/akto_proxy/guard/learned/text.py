@@ -78,21 +78,12 @@ class TextModel:
         tokens = self._reader.read(text)
         if not tokens.count:
             return _SILENT
-        edges = np.flatnonzero(np.diff(tokens.windows, prepend=-1))
+        edges = np.flatnonzero(tokens.windows[1:] != tokens.windows[:-1]) + 1
+        edges = np.concatenate(((0,), edges))
         z = self._sentences(tokens)
         loud = self._filters(tokens, edges)
         mean = z.mean(0)
-        x = np.concatenate(
-            [
-                z,
-                _shift(z, 1),
-                _shift(z, -1),
-                np.broadcast_to(mean, z.shape),
-                _structure(edges, len(tokens.hashes)),
-                loud,
-            ],
-            1,
-        )
+        x = _beside(z, mean, loud, edges, len(tokens.hashes))
         d = self._dense
         hidden = np.maximum(x @ d["first_w"] + d["first_b"], 0)
         window = hidden @ d["second_w"] + d["second_b"]
@@ -144,27 +135,22 @@ class TextModel:
 _SILENT = Reading((-30.0, -30.0), (0.0,) * 4, (30.0,) + (-30.0,) * 14, ((0, 0), (0, 0)))
 
 
-def _shift(z: Floats, by: int) -> Floats:
-    out = np.zeros_like(z)
-    if by > 0:
-        out[by:] = z[:-by]
-    else:
-        out[:by] = z[-by:]
-    return out
-
-
-def _structure(edges: NDArray[np.int64], tokens: int) -> Floats:
-    total = len(edges)
-    place = np.arange(total, dtype=np.float32)
-    sizes = np.diff(edges, append=tokens)
-    out = np.empty((total, 6), np.float32)
-    out[:, 0] = place == 0
-    out[:, 1] = place == total - 1
-    out[:, 2] = total == 1
-    out[:, 3] = np.log1p(sizes) / 4
-    out[:, 4] = np.log1p(total) / 4
-    out[:, 5] = place / total
-    return out
+def _beside(z: Floats, mean: Floats, loud: Floats, edges: NDArray[np.int64], tokens: int) -> Floats:
+    """Each sentence beside its neighbours, the mean, its place (first, last, alone, sizes, where) and its filters."""
+    total, dim = z.shape
+    x = np.zeros((total, 4 * dim + 6 + loud.shape[1]), np.float32)
+    x[:, :dim] = z
+    x[1:, dim : 2 * dim] = z[:-1]
+    x[:-1, 2 * dim : 3 * dim] = z[1:]
+    x[:, 3 * dim : 4 * dim] = mean
+    at = 4 * dim
+    x[0, at] = x[-1, at + 1] = 1
+    x[:, at + 2] = total == 1
+    x[:, at + 3] = np.log1p(np.diff(edges, append=tokens)) / 4
+    x[:, at + 4] = np.log1p(total) / 4
+    x[:, at + 5] = np.arange(total) / total
+    x[:, at + 6 :] = loud
+    return x
 
 
 def _strongest(read: list[Reading]) -> Reading:
