@@ -422,16 +422,16 @@ ELSEWHERE: list[tuple[str, str, str]] = [
     (
         "dashboard: open redirect at sign-in",
         "refused",
-        "dashboard/test_door.py::test_sign_in_goes_only_to_our_own_pages",
+        "dashboard/views/test_door.py::test_sign_in_goes_only_to_our_own_pages",
     ),
     (
         "dashboard: guessing passwords, naming users",
         "slowed, told nothing",
-        "dashboard/test_door.py::test_unknown_names_are_told_nothing_else",
+        "dashboard/views/test_door.py::test_unknown_names_are_told_nothing_else",
     ),
     (
         "dashboard: cookie read by scripts or other sites",
         "closed",
-        "dashboard/test_door.py::test_the_cookie_is_closed_to_scripts_and_other_sites",
+        "dashboard/views/test_door.py::test_the_cookie_is_closed_to_scripts_and_other_sites",
     ),
 ]

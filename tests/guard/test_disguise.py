@@ -23,7 +23,7 @@ def test_a_plain_text_answers_no_question(text):
 
 def test_every_text_that_can_be_read_in_another_way_answers_one():
     @settings(max_examples=400, deadline=None)
-    @given(st.lists(BITS | st.text("abz019@$ -_:;&#%\\ux", max_size=5), max_size=9).map("".join))
+    @given(st.lists(BITS | st.text("abz019@$ -_:;&#%\\ux\0\b\x1b\x7f", max_size=5), max_size=9).map("".join))
     def check(text):
         if normalise(text):
             assert ENGINE.survey([text])[1]

@@ -125,7 +125,7 @@ class Core:
 
 def fingerprint(rules: Sequence[Rule]) -> str:
     """A name for what `rules` compile to."""
-    digest = hashlib.sha256(f"{FORM} {version('hyperscan')}\n".encode())
+    digest = hashlib.sha256(f"{FORM} {version('hyperscan')} {disguise.ASKS}\n".encode())
     for rule in rules:
         digest.update(json.dumps([rule.pattern, rule.keywords, rule.max_width]).encode())
     return digest.hexdigest()[:32]

@@ -34,6 +34,8 @@ ASKS: tuple[Ask, ...] = (
     Ask(rf"\x25{_HEX}{{2}}"),
     Ask(rf"{_HEX}{{2}}(?:[\x20\x2c\x3a]?{_HEX}{{2}}){{7}}"),
     Ask(r"[\x23-\x25\x2a\x2b\x2d-\x3a\x3d0-9A-Z\x5fa-z\x7e]{16}"),
+    # control characters, which no reader sees; NUL stands between the texts of a survey and is counted there
+    Ask(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"),
     # l33t, l e t t e r s apart, hy-phen-ation
     Ask(r"[A-Za-z][0134578\x24\x40][A-Za-z]|[0134578\x24\x40][A-Za-z]+[0134578\x24\x40]"),
     Ask(r"[A-Za-z](?:[\x20\x2a\x2d-\x2f\x5f\x7c]{1,3}[A-Za-z]){4}"),

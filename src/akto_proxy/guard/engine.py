@@ -75,7 +75,7 @@ class Engine:
         joined = texts[0] if len(texts) == 1 else "\0".join(texts)
         data = joined.encode("utf-8", "replace")
         hits, disguised = self._core.survey(data)
-        disguised = disguised or not joined.isascii()
+        disguised = disguised or not joined.isascii() or joined.count("\0") >= len(texts)
         numbers = self._wanted(hits, enabled)
         if not numbers:
             return [], disguised
