@@ -1,6 +1,8 @@
 """Replays weeks of synthetic traffic through the watch, with incidents of each kind whose time is known.
 
     .venv/bin/python bench/watch.py replay     # detection rate, delay, false alarms a week
+    .venv/bin/python bench/watch.py fresh      # the same, on seeds the detectors were not tuned on
+    .venv/bin/python bench/watch.py other      # the same, on callers with other habits, growth, ramps and holidays
     .venv/bin/python bench/watch.py speed      # observations a second, one core
     .venv/bin/python bench/watch.py million    # memory for a million callers
 
@@ -59,6 +61,40 @@ class Caller:
             rate *= 3  # the launch
         if int(day) == 18:
             rate *= 0.2  # the holiday
+        return rate
+
+
+class Other(Caller):
+    """A caller of another world than the detectors were tuned in: two peaks a day, night work, hourly jobs, growth, a
+    ramp instead of a launch, three days of holiday, and clocks that change in the third week.
+    """
+
+    def __init__(self, number: int, rnd: random.Random) -> None:
+        super().__init__(number, rnd)
+        self.rate = math.exp(rnd.gauss(math.log(9), 1.1))
+        self.way = rnd.choice(("office", "office", "night", "jobs", "always", "bursts"))
+        self.growth = rnd.uniform(0.95, 1.2)
+        self.noon = rnd.uniform(10, 16)
+        self.wobble = rnd.uniform(0.1, 0.4)
+        self.rnd = random.Random(number)
+
+    def hourly(self, at: float) -> float:
+        day = (at - START) / DAY
+        hour = ((at + (HOUR if day > 16 else 0)) % DAY) / HOUR
+        rate = self.rate * self.growth ** (day / 7) * math.exp(self.rnd.gauss(0, self.wobble))
+        if self.way == "office":
+            peaks = math.exp(-(((hour - self.noon + 3) / 2) ** 2)) + math.exp(-(((hour - self.noon - 2) / 2.5) ** 2))
+            rate *= max(0.03, peaks) * (0.1 if int(day) % 7 >= 5 else 1.0)
+        elif self.way == "night":
+            rate *= 1.0 if hour >= 22 or hour < 5 else 0.02
+        elif self.way == "jobs":
+            rate *= 6.0 if at % HOUR < 600 else 0.05
+        elif self.way == "bursts":
+            rate *= 4.0 if self.rnd.random() < 0.1 else 0.5
+        if 15 <= day < 18:
+            rate *= 1 + 0.5 * (day - 14)  # everybody moves over, in three days
+        if 18 <= day < 21:
+            rate *= 0.15
         return rate
 
 
@@ -129,9 +165,9 @@ def attack(kind: str, caller: Caller, begin: float, rnd: random.Random) -> list[
     return []
 
 
-def traffic(seed: int, until: float):
+def traffic(seed: int, until: float, kind_of: type[Caller] = Caller):
     rnd = random.Random(seed)
-    callers = [Caller(number, rnd) for number in range(CALLERS)]
+    callers = [kind_of(number, rnd) for number in range(CALLERS)]
     plan, events = {}, []
     for number, kind in enumerate(KINDS[:-1]):
         begin = START + FRESH + (number % 7) * DAY + rnd.uniform(9, 15) * HOUR
@@ -165,13 +201,13 @@ def poisson(mean: float, rnd: random.Random) -> int:
     return count
 
 
-def replay(seeds: int) -> None:
+def replay(seeds: int, first: int = 0, kind_of: type[Caller] = Caller) -> None:
     found: dict[str, list[float]] = defaultdict(list)
     missed: dict[str, int] = defaultdict(int)
     false: dict[str, int] = defaultdict(int)
     total = 0
-    for seed in range(seeds):
-        events, plan = traffic(seed, 3 * WEEK)
+    for seed in range(first, first + seeds):
+        events, plan = traffic(seed, 3 * WEEK, kind_of)
         watch = Watch(seed=b"bench")
         alarms, tick = [], START
         began = time.perf_counter()
@@ -263,6 +299,10 @@ if __name__ == "__main__":
     what = sys.argv[1] if len(sys.argv) > 1 else "replay"
     if what == "replay":
         replay(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    elif what == "fresh":
+        replay(int(sys.argv[2]) if len(sys.argv) > 2 else 2, first=1000)
+    elif what == "other":
+        replay(int(sys.argv[2]) if len(sys.argv) > 2 else 2, first=2000, kind_of=Other)
     elif what == "speed":
         speed()
     else:

@@ -4,12 +4,13 @@ import csv
 import io
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from akto_proxy.cli.watch import app, rows
+from akto_proxy.cli.watch import app, moment, rows
 from akto_proxy.errors import ConfigError
 
 RUNNER = CliRunner()
@@ -44,20 +45,50 @@ def test_a_spike_gets_the_highest_score(tmp_path: Path, stamps: str) -> None:
 
 def test_a_score_depends_on_nothing_that_comes_later(tmp_path: Path) -> None:
     lines = _series(tmp_path).read_text().splitlines()
-    whole = [score for score, _, _ in rows(io.StringIO("\n".join(lines)), "f")]
-    half = [score for score, _, _ in rows(io.StringIO("\n".join(lines[:451])), "f")]
+    whole = [score for score, _, _ in rows(io.StringIO("\n".join(lines)))]
+    half = [score for score, _, _ in rows(io.StringIO("\n".join(lines[:451])))]
     assert whole[:450] == half
 
 
 def test_odd_values_score_zero_and_teach_nothing() -> None:
     text = "\n".join(f"{number * 60},{1 + number % 3 if number % 50 else 'nan'}" for number in range(300))
-    found = [score for score, _, value in rows(io.StringIO(text), "f") if value == "nan"]
+    found = [score for score, _, value in rows(io.StringIO(text)) if value == "nan"]
     assert set(found) == {0.0}
 
 
-def test_a_line_without_a_time_is_named() -> None:
-    with pytest.raises(ConfigError, match="line 2"):
-        list(rows(io.StringIO("1,2\nyesterday,3\n"), "f.csv"))
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1700000000", 1_700_000_000),
+        ("1700000000000", 1_700_000_000),
+        ("1700000000000000000", 1_700_000_000),
+        ("2023-11-14T22:13:20Z", 1_700_000_000),
+        ("2023-11-14 23:13:20+01:00", 1_700_000_000),
+        ("11/14/2023 22:13", 1_699_999_980),
+        ("14/11/2023 22:13:20", 1_700_000_000),
+        ("monday", None),
+        ("inf", None),
+    ],
+)
+def test_moments(text: str, seconds: float | None) -> None:
+    assert moment(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "stamp", [lambda n: "", lambda n: f"day {n}", lambda n: str(n), lambda n: "5", lambda n: str(-n)]
+)
+def test_any_timestamps_will_do(stamp: Callable[[int], str]) -> None:
+    rnd = random.Random(2)
+    lines = ["when,how much", *(f"{stamp(n)},{10 + rnd.gauss(0, 1) + 20 * (n == 600)}" for n in range(700))]
+    scores = [score for score, _, _ in rows(io.StringIO("\n".join(lines)))]
+    assert len(scores) == 700
+    assert scores.index(max(scores)) == 600
+    assert scores[600] > 0.5
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "\n\n", "1\n2\n", "1,\n2,x\n", "1,1e308\n2,-1e308\n3,1e308\n" * 50])
+def test_nothing_breaks_it(text: str) -> None:
+    assert all(0 <= score <= 1 for score, _, _ in rows(io.StringIO(text)))
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import isfinite, isnan
 from typing import Annotated, TextIO
 
 import typer
@@ -41,13 +42,14 @@ def score(
 ) -> None:
     """Score each value between 0 (usual) and 1 (not usual at all), reading line by line.
 
-    Timestamps are Unix seconds or ISO 8601. A first line that is no data is taken for a header. A value that is empty
-    or no number gets the score 0.
+    Timestamps are numbers (seconds, milli-, micro-, nanoseconds), ISO 8601 or another common way to write a date; one
+    that is none of these counts as the next step. A first line that is no data is taken for a header. A value that is
+    empty or no number gets the score 0.
     """
     with _reading(file) as source, _writing(out) as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(("timestamp", "value", "score"))
-        for at, stamp, value in rows(source, file):
+        for at, stamp, value in rows(source):
             writer.writerow((stamp, value, f"{at:.6f}"))
             target.flush()
 
@@ -137,36 +139,55 @@ def _control(config: str | None) -> Iterator[ControlStore]:
         control.close()
 
 
-def rows(source: TextIO, name: str) -> Iterator[tuple[float, str, str]]:
+def rows(source: TextIO) -> Iterator[tuple[float, str, str]]:
     """Score, timestamp and value of each line, the last two as they were written.
 
-    Raises:
-        ConfigError: a line has no timestamp.
+    A timestamp that cannot be read, or that does not come after the one before, stands one usual step after it.
     """
     scorer = Scorer()
+    last, step = 0.0, 1.0
     for number, row in enumerate(csv.reader(source), 1):
         if not row or not any(row):
             continue
         stamp, value = row[0].strip(), row[1].strip() if len(row) > 1 else ""
         at = moment(stamp)
-        if at is None and number == 1:
+        if number == 1 and isnan(_number(value)) and at is None:
             continue
-        if at is None:
-            raise ConfigError(f"{name}, line {number}: a timestamp is expected first (Unix seconds or ISO 8601)")
+        if at is None or (last and at <= last):
+            at = last + step
+        elif last:
+            step = min(at - last, 2 * step) if step > 1.0 else at - last
+        last = at
         yield scorer.score(at, _number(value)), stamp, value
 
 
 def moment(text: str) -> float | None:
-    """Unix seconds of a timestamp; a time without a zone is UTC. None when it is none."""
+    """Unix seconds of a timestamp: a number of seconds, milli-, micro- or nanoseconds, ISO 8601, or a common way to
+    write a date; a time without a zone is UTC. None when it is none.
+    """
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         pass
-    try:
-        found = datetime.fromisoformat(text.replace("/", "-"))
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    else:
+        if not isfinite(number):
+            return None
+        size = abs(number)
+        return number / (1e9 if size >= 1e17 else 1e6 if size >= 1e14 else 1e3 if size >= 1e11 else 1.0)
+    for form in ("", *_FORMS):
+        try:
+            found = _written(text.replace("/", "-"), form)
+        except ValueError:
+            continue
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+_FORMS = ("%m-%d-%Y %H:%M:%S", "%m-%d-%Y %H:%M", "%m-%d-%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%m-%Y")
+
+
+def _written(text: str, form: str) -> datetime:
+    return datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007  the zone is set by the caller
 
 
 def _number(text: str) -> float:

@@ -26,6 +26,10 @@ class Forecaster(Protocol):
         """What came; `bound` is how far from the forecast it is believed."""
         ...
 
+    def move(self, step: float) -> None:
+        """The level is another one from now on, by so much."""
+        ...
+
 
 class Level:
     """A moving average."""
@@ -47,6 +51,10 @@ class Level:
             step = min(max(step, -bound), bound)
         self._level += step * max(self._share, 1 / self._seen)
 
+    def move(self, step: float) -> None:
+        """A new level."""
+        self._level += step
+
 
 class Season:
     """A profile over a period in slots, on a level that moves: time of day, of the week, or any length found."""
@@ -58,6 +66,7 @@ class Season:
         self._drift = drift
         self._profile: Vector = np.zeros(slots)
         self._seen: npt.NDArray[np.int64] = np.zeros(slots, dtype=np.int64)
+        self._born: Vector = np.zeros(slots)
         self._level = 0.0
         self._total = 0
 
@@ -66,9 +75,10 @@ class Season:
         return int(at % self.period / self.period * self._slots) % self._slots
 
     def predict(self, at: float) -> float | None:
-        """What the profile says, once this slot was seen."""
+        """What the profile says, once this slot was seen in an earlier period."""
         slot = self.slot(at)
-        return float(self._profile[slot] + self._level) if self._seen[slot] else None
+        known = self._seen[slot] and self._born[slot] < at // self.period
+        return float(self._profile[slot] + self._level) if known else None
 
     def learn(self, at: float, value: float, bound: float) -> None:
         """Move slot and level."""
@@ -77,11 +87,16 @@ class Season:
         seen = self._seen[slot]
         self._seen[slot] += 1
         if not seen:
+            self._born[slot] = at // self.period
             self._profile[slot] = value - self._level
             return
         step = min(max(value - self._level - float(self._profile[slot]), -bound), bound)
         self._profile[slot] += step * (1 - self._drift) * max(self._share, 1 / (seen + 1))
         self._level += step * self._drift
+
+    def move(self, step: float) -> None:
+        """A new level under the same profile."""
+        self._level += step
 
 
 class Lags:
@@ -98,6 +113,7 @@ class Lags:
         self._seen = 0
         self._shift = 0.0
         self._scale = 1.0
+        self._off = 0
 
     def predict(self, at: float) -> float | None:
         """The linear forecast."""
@@ -115,7 +131,11 @@ class Lags:
         scaled = (value - self._shift) / self._scale
         if self._seen > self._lags:
             limit = bound / self._scale
-            missed = min(max(scaled - float(self._weights @ self._past), -limit), limit)
+            said = float(self._weights @ self._past)
+            missed = min(max(scaled - said, -limit), limit)
+            self._off = self._off + 1 if abs(scaled - said) > limit else 0
+            if self._off == 1 and np.isfinite(said):
+                scaled = said + missed  # a spike is not what the next value follows from
             spread = self._cover @ self._past
             gain = spread / (self._forget + float(self._past @ spread))
             self._weights += gain * missed
@@ -123,6 +143,9 @@ class Lags:
             self._steady()
         self._past[1:-1] = self._past[:-2]
         self._past[0] = scaled
+
+    def move(self, step: float) -> None:
+        """Nothing: the last values say it already."""
 
     def _rescale(self, size: float) -> None:
         """Keep values near 1, so that one starting certainty fits all units."""
@@ -148,16 +171,20 @@ class Mixture:
         self._members: dict[str, Forecaster] = {}
         self._loss: dict[str, float] = {}
         self._ages: dict[str, int] = {}
+        self._bias: dict[str, float] = {}
+        self._heard: dict[str, float] = {}
 
     def add(self, name: str, member: Forecaster) -> None:
         """One more; it begins without trust."""
         self._members[name] = member
         self._loss[name] = 3.0
         self._ages[name] = 0
+        self._bias[name] = 0.0
+        self._heard[name] = 0.0
 
     def remove(self, name: str) -> None:
         """One less."""
-        for table in (self._members, self._loss, self._ages):
+        for table in (self._members, self._loss, self._ages, self._bias, self._heard):
             table.pop(name, None)
 
     def predict(self, at: float) -> tuple[float | None, dict[str, float]]:
@@ -170,14 +197,26 @@ class Mixture:
         total = sum(weights.values())
         return sum(said[name] * weight for name, weight in weights.items()) / total, said
 
+    def settle(self, step: float) -> None:
+        """The level is another one from now on: each member moves by what it missed lately, one that was silent by
+        `step`.
+        """
+        for name, member in self._members.items():
+            member.move(self._bias[name] if self._heard[name] > 0.8 else step)
+            self._bias[name] = 0.0
+
     def learn(self, at: float, value: float, said: dict[str, float], scale: float, bound: float) -> None:
         """What came: judge every member, then let it learn."""
         for name, member in self._members.items():
+            self._heard[name] += ((name in said) - self._heard[name]) * 0.1
             if name in said:
+                if self._heard[name] < 0.3:
+                    self._loss[name] = max(self._loss[name], 3.0)  # who was silent begins without trust
                 missed = min(abs(value - said[name]) / scale, 6.0)
                 self._ages[name] += 1
                 share = max(self._MEMORY, 1 / (self._ages[name] + 1))
                 self._loss[name] += (missed - self._loss[name]) * share
+                self._bias[name] += (value - said[name] - self._bias[name]) * 0.1
             member.learn(at, value, bound)
 
 
