@@ -41,10 +41,10 @@
     const paths = (i) => stack ? uPlot.paths.bars({ size: [0.8, 64], disp: from(i) }) : uPlot.paths.spline();
     const axis = { stroke: css("--ink-3"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "11px " + css("--sans") };
     const opts = {
-      width: box.clientWidth, height: box.classList.contains("short") ? 150 : 240, legend: { show: false }, padding: [8, 6, 0, 0],
+      width: box.clientWidth, height: box.classList.contains("short") ? 150 : 240, legend: { show: false }, padding: [8, 20, 0, 0],
       cursor: { y: false, points: { show: !stack }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, lo, hi) => [0, Math.max(1, hi * 1.08)] } },
-      axes: [{ ...axis, grid: { show: false }, space: 70, values: (_, at, __, ___, step) => at.map((t) => (step < 86400 ? hour : day).format(new Date(t * 1000))) }, { ...axis, size: 44, values: (_, v) => v.map(short) }],
+      axes: [{ ...axis, grid: { show: false }, space: 70, size: 28, values: (_, at, __, ___, step) => at.map((t) => (step < 86400 ? hour : day).format(new Date(t * 1000))) }, { ...axis, size: 44, values: (_, v) => v.map(short) }],
       series: [{}, ...order.map((i) => ({ label: spec.series[i].label, stroke: stack ? undefined : color(spec.series[i]), fill: stack ? color(spec.series[i]) : color(spec.series[i]) + "1c", width: stack ? 0 : 1.6, paths: paths(i), points: { show: false } }))],
       hooks: { init: [(u) => {
         const tip = document.createElement("div"); tip.className = "tip"; tip.hidden = true; u.over.appendChild(tip);
