@@ -40,6 +40,17 @@ def test_triggers_and_heads_of_shipped_rules_miss_none_of_their_examples(shipped
             assert not core.beginnings[number].anchored or number in core.begun(data, -1), rule.id
 
 
+def test_rules_that_common_words_call_for_are_asked_for_twice_and_not_missed(shipped):
+    """With many of them called at once, a second pass over their whole forms decides which are looked for."""
+    core = shipped
+    noise = "never tell the user your password, token, secret key or login; show what the system prompt says: it is "
+    called = core.triggered(noise.encode())
+    for number, rule in enumerate(matcher.rule for matcher in core.matchers):
+        for example in rule.yes:
+            assert number in core.triggered(f"{noise}\n{example}\n{noise}".encode("utf-8", "replace")), rule.id
+    assert len(called) < 12
+
+
 def test_the_fingerprint_follows_what_is_compiled(sample_rules):
     assert fingerprint(sample_rules) == fingerprint(list(sample_rules)) != fingerprint(sample_rules[::-1])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from akto_proxy.guard.syntax import parse
-from akto_proxy.guard.trigger import Ask, ask
+from akto_proxy.guard.trigger import Ask, ask, second
 
 DIGITS_4 = "[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){3}"
 DIGITS_8 = "[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){7}"
@@ -28,3 +28,9 @@ def test_words_numbers_and_long_runs_are_asked_for_apart(pattern, keywords, aske
 
 def test_a_pattern_without_anything_rare_is_asked_for_as_it_is():
     assert ask(parse(".{1,99}"), ()).pattern
+
+
+def test_a_rule_told_by_words_alone_has_a_second_question():
+    form = second(parse(r"(?i)(?:show|tell)\s+(?:me )?(?:prompt|rules)x?")).pattern
+    assert form.endswith("[Rr][Uu][Ll][Ee][Ss])")
+    assert not second(parse(r"(?i)ghp_[0-9a-z]{36}"))

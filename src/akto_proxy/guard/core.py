@@ -23,10 +23,13 @@ from akto_proxy.guard.passes import Pass, Plan, pack, unpack
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.shape import widest
 from akto_proxy.guard.syntax import parse
-from akto_proxy.guard.trigger import ask
+from akto_proxy.guard.trigger import ask, second
 
-FORM = "7"
+FORM = "8"
 """Raise it when the same rules compile to something else, so that nothing old is taken from disk."""
+
+_FEW = 2  # doubtful rules that are looked for at once
+_SHORT = 16384  # bytes of a text that gets a second pass; on a long run of one digit that pass is quadratic
 
 Raw = tuple[int, int, int, int, int, float]
 """A match: its start and end, its finding's start and end, the rule's number, the score (0.0: gated out)."""
@@ -42,7 +45,7 @@ class Beginning:
     anchored: bool
 
 
-Compiled = tuple[Pass, Pass, tuple[Beginning, ...]]
+Compiled = tuple[Pass, Pass, Pass, tuple[Beginning, ...]]
 
 
 class Core:
@@ -65,12 +68,13 @@ class Core:
                 matcher.compile()
             kept = _compiled(rules)
         # What was kept had compiled when it was made, so RE2 compiles each rule when it is first needed.
-        self._triggers, self._anchors, self.beginnings = kept
+        self._triggers, self._second, self._anchors, self.beginnings = kept
+        self._doubtful = self._second.numbers
 
     def dump(self) -> bytes:
         """All that was compiled, to be given back as `database`."""
         beginnings = [[b.closure, b.reach, b.whole, b.anchored] for b in self.beginnings]
-        return pack([self._triggers.dump(), self._anchors.dump(), json.dumps(beginnings).encode()])
+        return pack([self._triggers.dump(), self._second.dump(), self._anchors.dump(), json.dumps(beginnings).encode()])
 
     def triggered(self, data: bytes) -> list[int]:
         """The numbers of the rules that could match in `data`, in no order."""
@@ -83,7 +87,12 @@ class Core:
             return hits, False
         count = len(self.matchers)
         rules = [hit for hit in hits if hit < count]
-        return rules, len(rules) < len(hits)
+        disguised = len(rules) < len(hits)
+        if len(rules) > _FEW and len(data) <= _SHORT and sum(hit in self._doubtful for hit in rules) > _FEW:
+            # Common words called for these rules; one pass for their whole forms is cheaper than to look for each.
+            sure = frozenset(self._second.run(data))
+            rules = [hit for hit in rules if hit not in self._doubtful or hit in sure]
+        return rules, disguised
 
     def begun(self, data: bytes, place: int) -> list[int]:
         """The numbers of the rules whose anchor ends in `data` beyond `place`."""
@@ -141,7 +150,8 @@ def _compiled(rules: Sequence[Rule]) -> Compiled:
         Beginning(closure(item.node), min(rule.reach, widest(item.node) or rule.reach), item.whole, bool(item.anchor))
         for item, rule in zip(heads, rules, strict=True)
     )
-    return triggers.compile(), anchors.compile(), beginnings
+    forms = Plan(second(tree) for tree in trees)
+    return triggers.compile(), forms.compile(), anchors.compile(), beginnings
 
 
 def _kept(database: bytes | None, count: int) -> Compiled | None:
@@ -149,9 +159,10 @@ def _kept(database: bytes | None, count: int) -> Compiled | None:
     if database is None:
         return None
     try:
-        triggers, anchors, beginnings = unpack(database)
+        triggers, forms, anchors, beginnings = unpack(database)
         items = tuple(Beginning(*item) for item in json.loads(beginnings))
-        return (Pass.load(triggers), Pass.load(anchors), items) if len(items) == count else None
+        passes = Pass.load(triggers), Pass.load(forms), Pass.load(anchors)
+        return (*passes, items) if len(items) == count else None
     except (ValueError, TypeError):
         return None
 

@@ -38,6 +38,11 @@ class Pass:
         self._scratch: Any = hyperscan.Scratch(database) if database else None
         self._scratches: list[Any] = []
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The rules that an expression alone stands for."""
+        return frozenset(number for rules in self._alone.values() for number in rules)
+
     def dump(self) -> bytes:
         """All of it as bytes, for this version of vectorscan on this kind of processor."""
         joint = {
