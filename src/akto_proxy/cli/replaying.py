@@ -82,6 +82,7 @@ class _Judges:
         after = Guard(Scanner(after.scanner.engine, detectors), after.policies)
         self._before, self._after = before, after
         self._guards = {id(guard.policies): guard for guard in (before, after)}
+        self._last: tuple[Trace | None, list[Segment]] = (None, [])
 
     def replay(self, records: Iterable[Record]) -> Report:
         """The report over some records."""
@@ -89,7 +90,9 @@ class _Judges:
         return replay(traces, self._before.policies, self._after.policies, self._scanned)
 
     def _scanned(self, trace: Trace, policies: PolicySet) -> Scanned:
-        return scanned(trace, self._guards[id(policies)])
+        if self._last[0] is not trace:
+            self._last = (trace, texts(trace))
+        return scanned(trace, self._last[1], self._guards[id(policies)])
 
 
 def stored(settings: Settings, since: float) -> Iterator[Record]:
@@ -124,14 +127,23 @@ def _trace(line: bytes, where: str) -> Trace:
         raise ConfigError(f"{where}: not a trace") from None
 
 
-def scanned(trace: Trace, guard: Guard) -> Scanned:
+def texts(trace: Trace) -> list[Segment]:
+    """The kept texts of a trace."""
+    found: list[Segment] = []
+    for direction, message in ((Direction.REQUEST, trace.request), (Direction.RESPONSE, trace.response)):
+        if message.body and message.encoding == "text":
+            found += _segments(trace, direction, message)
+    return found
+
+
+def scanned(trace: Trace, segments: Sequence[Segment], guard: Guard) -> Scanned:
     """The kept texts of a trace with what the guard finds in them."""
     plan = guard.policies.plan(scope_of(trace))
     found: list[tuple[Segment, Sequence[Finding]]] = []
-    for direction, message in ((Direction.REQUEST, trace.request), (Direction.RESPONSE, trace.response)):
-        if message.body and message.encoding == "text":
-            segments = _segments(trace, direction, message)
-            found += zip(segments, guard.scanner.scan(segments, plan.enabled(direction)), strict=True)
+    for direction in Direction:
+        own = [segment for segment in segments if segment.direction is direction]
+        if own:
+            found += zip(own, guard.scanner.scan(own, plan.enabled(direction)), strict=True)
     return found
 
 
