@@ -33,7 +33,7 @@ def refused(text: str) -> str:
             "      - detect: pii\n        action: sw0rdfish\n",
             "policies[0].rules[0].action: expected one of allow, alert",
         ),
-        ("      - words: sw0rdfish\n", "policies[0].rules[0].words: expected a valid tuple, got str"),
+        ("      - words: sw0rdfish\n", "policies[0].rules[0].words: expected a list, got str"),
         ("      - note: sw0rdfish\n", "policies[0].rules[0]: a rule needs one of the keys detect, words, regex"),
         ("      - detect: pii\n        confidence: 5\n", "confidence: expected less than or equal to 1, got int"),
         ("      - regex: a+\n        match: [a]\n", "policies[0].rules[0].no_match: missing"),

@@ -48,7 +48,8 @@ def load(text: str, name: str) -> dict[str, Any]:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{name}, line {line}: not valid YAML: {error.problem}") from None
+        hint = ": put patterns in single quotes" if "escape" in str(error.problem) else ""
+        raise PolicyError(f"{name}, line {line}: not valid YAML: {error.problem}{hint}") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PolicyError(f"{name}: not valid YAML ({type(error).__name__})") from None
     if not isinstance(data, dict):
@@ -74,19 +75,32 @@ def _echo(problem: Any) -> bool:
 
 
 def _one(problem: Any, tags: frozenset[str], fields: frozenset[str]) -> str:
-    where = path(problem["loc"], tags)
+    where, given = path(problem["loc"], tags), problem["input"]
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])[:40]
+        if key in fields:
+            return f"{where}: no such key here, it belongs elsewhere: see docs/policies.md"
         near = difflib.get_close_matches(key, fields, 1)
         return f"{where}: no such key" + (f": did you mean `{near[0]}`?" if near else "")
     if problem["type"] == "missing":
         return f"{where}: missing"
+    if problem["type"] == "rule_kind":
+        keys = [str(key) for key in given] if isinstance(given, dict) else []
+        near = [one for key in keys for one in difflib.get_close_matches(key, tags, 1)]
+        return f"{where}: {problem['msg']}" + (f": did you mean `{near[0]}`?" if near else "")
+    if problem["type"] == "string_pattern_mismatch" and "a-z0-9-" in problem["msg"]:
+        return f"{where}: expected lower-case letters, digits and dashes, such as `support-desk`"
     said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return (
-        f"{where}: expected {said}, got {type(problem['input']).__name__}"
-        if said != problem["msg"] and (problem["type"] != "value_error")
-        else f"{where}: {said} (got {type(problem['input']).__name__})"
-    )
+    if problem["type"] == "value_error" or said == problem["msg"]:
+        return f"{where}: {said}" + ("" if isinstance(given, dict | list) else f" (got {type(given).__name__})")
+    said = said.replace("a valid tuple", "a list").replace("a valid string", "text")
+    return f"{where}: expected {said}, got {type(given).__name__}{_quoting(given, said)}"
+
+
+def _quoting(given: Any, said: str) -> str:
+    """YAML's own readings surprise people: `off` is false, `123` a number."""
+    wants_text = "text" in said or "'" in said
+    return ": put it in quotes" if wants_text and isinstance(given, bool | int | float) else ""
 
 
 def path(parts: tuple[int | str, ...], tags: frozenset[str]) -> str:
