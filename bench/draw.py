@@ -69,7 +69,10 @@ def table(data: dict[str, Any]) -> str:
         cells = [row["name"], row["version"] or "-"]
         cells += [_number(size.get(name)) if own else "-" for name in ("1 KB", "8 KB", "64 KB")]
         cells += [times, _number(row["event_us"]) if own else "-"]
-        cells += [f"{(row[name] or 0) / 1000:.2f}" for name in ("alone_p50_us", "alone_p99_us", "first_event_us")]
+        cells += [
+            f"{row[name] / 1000:.2f}" if row[name] else "-"
+            for name in ("alone_p50_us", "alone_p99_us", "first_event_us")
+        ]
         lines.append(f"| {' | '.join([*cells, _number(row['memory_mb'])])} |")
     load, rounds, seconds = data["load"][0], data["rounds"], data["seconds"]
     said = f"Load of the machine at the end: {load}; {rounds} rounds of {seconds:g} s; {data['date']}."
