@@ -22,6 +22,7 @@ YAML = {
     "a billion laughs": LAUGHS,
     "a list in itself": "&a [*a]",
     "a merge with itself": "a: &a {<<: *a}",
+    "an alias alone": "*v",
     "an unknown tag": "!evil x",
     "2,000 levels": "[" * 2000,
     "a NUL": "a: \0",
