@@ -34,7 +34,7 @@ def _season(rnd: random.Random, period: float) -> Callable[[float], float]:
     return lambda at: sum(size * math.sin(2 * math.pi * k * at / period + phase) for k, size, phase in parts)
 
 
-def base(kind: str, rnd: random.Random) -> tuple[list[float], list[float], float]:  # noqa: C901  one branch a kind
+def base(kind: str, rnd: random.Random) -> tuple[list[float], list[float], float]:
     """Times, values and the usual size of a surprise."""
     step = rnd.choice((60, 300, 300, 900, 3600))
     if kind == "odd-season":
@@ -78,7 +78,7 @@ def base(kind: str, rnd: random.Random) -> tuple[list[float], list[float], float
     return times, values, spread
 
 
-def plant(kind: str, values: list[float], spread: float, rnd: random.Random) -> Spans:  # noqa: C901  one branch a kind
+def plant(kind: str, values: list[float], spread: float, rnd: random.Random) -> Spans:
     """Change the values of three spans by one kind of anomaly; where they are."""
     spans: Spans = []
     low, high = float(np.quantile(values, 0.02)), float(np.quantile(values, 0.98))

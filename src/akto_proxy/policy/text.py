@@ -24,7 +24,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "anchors are not supported", self.peek_event().start_mark)
+            where = self.peek_event().start_mark
+            raise yaml.constructor.ConstructorError(None, None, "anchors are not supported", where)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
