@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            where = self.peek_event().start_mark
+            where = parent.start_mark if parent is not None else None
             raise yaml.constructor.ConstructorError(None, None, "anchors are not supported", where)
         return super().compose_node(parent, index)
 
