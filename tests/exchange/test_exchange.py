@@ -265,3 +265,19 @@ def test_a_value_whose_field_names_it_is_redacted(path, body, gone):
 def test_ordinary_fields_pass_byte_for_byte(path, fields):
     _, forward = path.send({"inputs": "hello", **fields}, "/")
     assert json.loads(forward.body) == {"inputs": "hello", **fields}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"get_weather","arguments":""}}]}}]}',
+        '{"type":"response.output_item.added","item":{"type":"function_call","name":"get_weather","arguments":""}}',
+        '{"type":"content_block_start","content_block":{"type":"tool_use","name":"get_weather","input":{}}}',
+    ],
+)
+def test_a_trace_names_the_tools_that_a_streamed_answer_called(path: Any, event: str):
+    exchange, _ = path.send(chat("what is the weather?", stream=True))
+    exchange.head(200, [(b"content-type", b"text/event-stream")])
+    exchange.chunk(f"data: {event}\n\n".encode())
+    exchange.end()
+    assert ("tool", "get_weather") in finish(exchange).tags

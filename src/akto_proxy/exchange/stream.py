@@ -28,7 +28,7 @@ LOOSE = 256
 """Strings outside lanes kept for the trace of a stream that has no lane at all."""
 MOST_TOOLS = 16
 """Names of called tools kept of one answer."""
-_TOOL_NAMES = ("function.name", "content_block.name", "item.name")
+_TOOL_NAMES = ("/function/name", "/content_block/name", "/item/name")
 
 
 class Judge(Protocol):
@@ -137,7 +137,7 @@ class AnswerStream:
         self._lanes: dict[str, _Lane] = {}
         self.decisions: list[Decision] = []
         self.loose: list[str] = []
-        self.tools: list[str] = []
+        self._tools: list[str] = []
         self.usage: Usage | None = None
         self.events = 0
         self.truncated = False
@@ -176,6 +176,12 @@ class AnswerStream:
             if blocked is not None:
                 out.append(self._block(blocked))
         return b"".join(out)
+
+    @property
+    def tools(self) -> list[str]:
+        """The names of tools that were called, as they may be kept: from whole strings and from lanes of deltas."""
+        named = ["".join(lane.kept)[:64] for place, lane in self._lanes.items() if place.endswith(_TOOL_NAMES)]
+        return [*self._tools, *filter(None, named)][:MOST_TOOLS]
 
     def _close_lanes(self) -> bytes:
         out: list[bytes] = []
@@ -245,8 +251,8 @@ class AnswerStream:
         text = slot.text
         if not (self._calls and is_call(slot.place)):  # the same tool called again is another call
             self._reader.trust(text)
-        if slot.place.endswith(_TOOL_NAMES) and len(self.tools) < MOST_TOOLS:
-            self.tools.append(text[:64])
+        if slot.place.endswith(_TOOL_NAMES) and len(self._tools) < MOST_TOOLS:
+            self._tools.append(text[:64])
         if not self._lanes and len(self.loose) < LOOSE:
             self.loose.append(text[: self._keep])
 
