@@ -257,6 +257,6 @@ async def test_in_akto_mode_our_own_collector_understands_us(
         (spool.directory / "cursor").unlink()
     assert store.count() == 5
     found = store.search().items[0]
-        # Akto has no word for a redaction: over its form it arrives as an alert.
-        assert (found.verdict, found.user, found.session, found.prompt_tokens) == (Action.ALERT, "u", "s", 3)
+    # Akto has no word for a redaction: over its form it arrives as an alert.
+    assert (found.verdict, found.user, found.session, found.prompt_tokens) == (Action.ALERT, "u", "s", 3)
     spool.close()
