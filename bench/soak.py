@@ -57,6 +57,7 @@ class Seen:
     ids: list[str] = field(default_factory=list)
     leaks: int = 0
     broken: int = 0
+    kills: int = 0
     left: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     window: list[float] = field(default_factory=list)
@@ -184,17 +185,19 @@ def sample(pid: int, seen: Seen, began: float) -> Sample:
     return Sample(time.monotonic() - began, rss / 1024, descriptors, len(pids), p50, p99, len(window))
 
 
-def worker(pid: int) -> int | None:
-    """A worker of the product, by its command line."""
-    found = []
-    for one in family(pid):
-        with contextlib.suppress(OSError):
-            if b"worker" in Path(f"/proc/{one}/cmdline").read_bytes():
-                found.append(one)
-    return random.choice(found) if found else None
+def worker(pid: int, log: Path) -> int | None:
+    """A worker of the product that is alive, by what its log says was started."""
+    started = set()
+    for line in log.read_text("utf-8", "replace").splitlines():
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            if said.get("event") == "a part starts" and str(said.get("part")).startswith("worker-"):
+                started.add(int(said["pid"]))
+    alive = sorted(started & set(family(pid)))
+    return random.choice(alive) if alive else None
 
 
-async def drive(port: int, pid: int, seen: Seen, options: argparse.Namespace) -> list[Sample]:
+async def drive(port: int, pid: int, log: Path, seen: Seen, options: argparse.Namespace) -> list[Sample]:
     """The whole run."""
     rate = await capacity(port, seen) * options.share
     print(f"{rate:.0f} calls a second", flush=True)
@@ -216,8 +219,9 @@ async def drive(port: int, pid: int, seen: Seen, options: argparse.Namespace) ->
                 samples.append(sample(pid, seen, began))
             elif what == "reload":
                 os.kill(pid, signal.SIGHUP)
-            elif (victim := worker(pid)) is not None:
+            elif (victim := worker(pid, log)) is not None:
                 os.kill(victim, signal.SIGKILL)
+                seen.kills += 1
         await asyncio.sleep(0.01)
     await asyncio.gather(*running)
     return samples
@@ -267,6 +271,7 @@ def verdict(samples: list[Sample], seen: Seen, counts: Counter[str], options: ar
         "answers": len(seen.ids),
         "statuses": {str(status): count for status, count in sorted(seen.statuses.items())},
         "broken": seen.broken,
+        "kills": seen.kills,
         "left_early": seen.left,
         "leaks": seen.leaks,
         "traces": sum(counts.values()),
@@ -296,7 +301,7 @@ def main() -> int:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": name, "DATA_DIR": str(folder / "data"), "APP_URL": f"http://127.0.0.1:{ports[3]}",
             "AKTO_PROXY_HOST": "127.0.0.1", "AKTO_PROXY_PORT": str(ports[0]), "SERVER_PORT": str(ports[1]),
-            "ADMIN_PORT": str(ports[2]), "WORKERS": "2", "AUDIT": "strict", "TOUR": "false", "LOG_LEVEL": "WARNING",
+            "ADMIN_PORT": str(ports[2]), "WORKERS": "2", "AUDIT": "strict", "TOUR": "false", "LOG_LEVEL": "INFO",
         }  # fmt: skip
         with (folder / "log").open("wb") as log:
             product = subprocess.Popen(["akto-proxy", "up"], env=environ, cwd=name, stdout=log, stderr=log)
@@ -310,7 +315,7 @@ def main() -> int:
                         writer.close()
                         break
                     await asyncio.sleep(0.2)
-                return await drive(ports[0], product.pid, seen, options)
+                return await drive(ports[0], product.pid, folder / "log", seen, options)
 
         try:
             samples = asyncio.run(run())

@@ -14,14 +14,12 @@ from typing import Any
 HOURS = 168
 _FORGET = 0.15  # share of the newest hour in a slot's mean, once the slot was seen often
 _STRANGE = 8.0
-_WEEK = 2016
-_HABIT = 4.0
 
 
 class Rhythm:
     """The usual count in a window, by the hour of the week (UTC)."""
 
-    __slots__ = ("_bursts", "_days", "_mean", "_raised", "_seen", "_week", "peak", "spread", "windows")
+    __slots__ = ("_days", "_mean", "_seen", "_week", "spread", "windows")
 
     def __init__(self) -> None:
         self._week = array("f", bytes(4 * HOURS))
@@ -30,10 +28,6 @@ class Rhythm:
         self._mean = 0.0
         self.spread = 1.0
         self.windows = 0
-        self._bursts = 0.0
-        self.peak = 0.0
-        """How strange the bursts of this one are, once they came often enough to be its way; 0 before."""
-        self._raised = 0
 
     def expected(self, at: float) -> float:
         """The usual count of a window at this time."""
@@ -49,7 +43,7 @@ class Rhythm:
     def ceiling(self, at: float, tide: float, ratio: float, least: float, far: float = _STRANGE) -> float:
         """The count from which a window is strange."""
         usual = self.expected(at) * tide
-        root = sqrt(usual + 0.375) + max(far, 1.2 * self.peak) * self.spread / 2
+        root = sqrt(usual + 0.375) + far * self.spread / 2
         return max(root * root, usual * ratio, usual + least)
 
     def learn(self, count: float, at: float) -> None:
@@ -58,7 +52,6 @@ class Rhythm:
         usual = self.expected(at)
         self.windows += 1
         distance = self._distance(count, usual)
-        self._learn_peak(self._distance(count, usual) / self.spread)
         if self.windows > 24:
             size = min(abs(distance), 3 * self.spread + 1)
             self.spread = max(1.0, self.spread + (1.25 * size - self.spread) * 0.01)
@@ -70,18 +63,6 @@ class Rhythm:
         day = slot % 24
         self._days[day] += (count - self._days[day]) * (0.02 if self.windows > 288 else 0.2)
         self._mean += (count - self._mean) * max(0.001, 1 / self.windows)
-
-    def _learn_peak(self, strange: float) -> None:
-        """Raised by steps and at most twice an hour, so that one attack teaches little; forgotten in weeks. Not in the
-        first week, when everything is strange.
-        """
-        self.peak *= 0.9996
-        self._bursts *= 0.9996
-        if strange > _STRANGE and self.windows - self._raised >= 6 and self.windows > _WEEK:
-            self._bursts += 1
-            self._raised = self.windows
-            if self._bursts >= _HABIT:
-                self.peak = max(self.peak, min(strange, 1.5 * self.peak + _STRANGE))
 
     @staticmethod
     def _distance(count: float, usual: float) -> float:
@@ -96,15 +77,13 @@ class Rhythm:
             self._mean,
             self.spread,
             self.windows,
-            self.peak,
-            self._bursts,
         ]
 
     @classmethod
     def load(cls, data: Any) -> Rhythm:
         """What `dump` gave. Raises TypeError or ValueError when it is not that."""
         made = cls()
-        week, seen, days, made._mean, made.spread, made.windows, made.peak, made._bursts = data
+        week, seen, days, made._mean, made.spread, made.windows = data
         made._week, made._days = array("f", week), array("f", days)
         made._seen = bytearray(seen)
         if len(made._week) != HOURS or len(made._seen) != HOURS or len(made._days) != 24:

@@ -188,8 +188,7 @@ class Profile:
             return
         usual = self.volume.expected(now.start) * tide
         surplus = self.steady.add(now.calls, 2 * usual + 2, now.start)
-        habit = self.volume.strangeness(now.calls, now.start, tide) <= self.volume.peak
-        if surplus > _SURPLUS and now.calls > max(RATIO * usual, _SOME) and not habit:
+        if surplus > _SURPLUS and now.calls > max(RATIO * usual, _SOME):
             since, self.steady = self.steady.since, Excess()
             told = f"{now.calls} in the last 5 minutes, a surplus for a while"
             yield self._ended("volume", now, f"about {usual:.1f} calls in 5 minutes", told, 0.8, since)
