@@ -48,6 +48,8 @@ class Sample:
     p50_ms: float
     p99_ms: float
     answers: int
+    own_mb: dict[str, float]
+    """What each part holds that no file backs (`RssAnon`), in MB: workers together."""
 
 
 @dataclass
@@ -172,27 +174,38 @@ def family(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in family(int(child)))]
 
 
-def sample(pid: int, seen: Seen, began: float) -> Sample:
+def sample(pid: int, log: Path, seen: Seen, began: float) -> Sample:
     """What the product holds now, and the latencies of the window that ends."""
     rss, descriptors, pids = 0, 0, family(pid)
+    names = {number: part.partition("-")[0] for number, part in parts(log).items()}
+    own: Counter[str] = Counter()
     for one in pids:
         with contextlib.suppress(OSError, IndexError):
-            rss += int(Path(f"/proc/{one}/status").read_text().split("VmRSS:")[1].split()[0])
+            status = Path(f"/proc/{one}/status").read_text()
+            rss += int(status.split("VmRSS:")[1].split()[0])
+            own[names.get(one, "others")] += int(status.split("RssAnon:")[1].split()[0])
             descriptors += len(os.listdir(f"/proc/{one}/fd"))
     window, seen.window = sorted(seen.window), []
     p50 = window[len(window) // 2] if window else 0.0
     p99 = window[len(window) * 99 // 100] if window else 0.0
-    return Sample(time.monotonic() - began, rss / 1024, descriptors, len(pids), p50, p99, len(window))
+    held = {name: round(size / 1024, 1) for name, size in own.items()}
+    return Sample(time.monotonic() - began, rss / 1024, descriptors, len(pids), p50, p99, len(window), held)
+
+
+def parts(log: Path) -> dict[int, str]:
+    """The name of each part that the product's log says was started, by process id."""
+    names = {}
+    for line in log.read_text("utf-8", "replace").splitlines():
+        if "a part starts" in line:
+            with contextlib.suppress(ValueError):
+                said = json.loads(line)
+                names[int(said["pid"])] = str(said["part"])
+    return names
 
 
 def worker(pid: int, log: Path) -> int | None:
-    """A worker of the product that is alive, by what its log says was started."""
-    started = set()
-    for line in log.read_text("utf-8", "replace").splitlines():
-        with contextlib.suppress(ValueError):
-            said = json.loads(line)
-            if said.get("event") == "a part starts" and str(said.get("part")).startswith("worker-"):
-                started.add(int(said["pid"]))
+    """A worker of the product that is alive."""
+    started = {number for number, part in parts(log).items() if part.startswith("worker-")}
     alive = sorted(started & set(family(pid)))
     return random.choice(alive) if alive else None
 
@@ -216,7 +229,7 @@ async def drive(port: int, pid: int, log: Path, seen: Seen, options: argparse.Na
         for what in [name for name, at in due.items() if now >= at]:
             due[what] += every[what]
             if what == "sample":
-                samples.append(sample(pid, seen, began))
+                samples.append(sample(pid, log, seen, began))
             elif what == "reload":
                 os.kill(pid, signal.SIGHUP)
             elif (victim := worker(pid, log)) is not None:
@@ -278,6 +291,7 @@ def verdict(samples: list[Sample], seen: Seen, counts: Counter[str], options: ar
         "missing": sum(not counts[one] for one in seen.ids),
         "twice": sum(times > 1 for times in counts.values()),
         "first_and_last_quarter": flat,
+        "own_mb_every_tenth": [one.own_mb for one in samples[:: max(1, len(samples) // 10)]],
     }
 
 
