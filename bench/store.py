@@ -3,6 +3,10 @@
     python bench/store.py append
     python bench/store.py ingest --count 20000
     python bench/store.py queries --count 1000000 [--url chdb:////tmp/x]
+    python bench/store.py queries --count 10000000 --copies 10 --size 800 --keep /tmp/ten
+
+`--copies` (SQLite) inserts a share of the traces as the product does and copies the rows and rollups of that share
+inside the database, each copy some whole days later: the same tables in a tenth of the time. Bodies are copied too.
 
 Load stays on this machine; nothing leaves the process. `ingest` is what one collector core does for each trace: unpack,
 check the frame, parse, insert with rollups, commit (synchronous=FULL).
@@ -15,6 +19,7 @@ import argparse
 import os
 import random
 import resource
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -34,6 +39,7 @@ from akto_proxy.spool.frame import GENESIS, Kind, encode
 from akto_proxy.spool.writer import Spool, SpoolOptions
 from akto_proxy.store.face import ALL, By, Filter, TraceStore
 from akto_proxy.store.open import open_traces
+from akto_proxy.store.rollup import BY_DAY, COUNTERS
 
 WORDS = [
     "the",
@@ -78,9 +84,9 @@ def texts(size: int) -> list[str]:
     return [" ".join(chance.choices(WORDS, k=size // 16)) for _ in range(4000)]
 
 
-def make_trace(number: int, chance: random.Random, total: int, size: int) -> Trace:
-    """A trace like those of a chat service; one in twenty is flagged."""
-    started = NOW - DAYS * 86400 * (1 - number / total)
+def make_trace(number: int, chance: random.Random, total: int, size: int, days: float = DAYS) -> Trace:
+    """A trace like those of a chat service; one in twenty is flagged. All are of the first `days` of DAYS."""
+    started = NOW - DAYS * 86400 + days * 86400 * number / total
     text, answer = chance.choices(texts(size), k=2)
     verdict = chance.choices((Action.ALLOW, Action.ALERT, Action.REDACT, Action.BLOCK), (95, 2, 2, 1))[0]
     rule = chance.choice(("email", "phone", "aws-key", "jailbreak", "prompt-injection", "credit-card"))
@@ -154,12 +160,14 @@ def ingest(count: int, size: int, url: str) -> None:
         store.close()
 
 
-def queries(count: int, size: int, url: str, keep: str) -> None:
+def queries(count: int, size: int, url: str, keep: str, copies: int) -> None:
     """The dashboard's questions, with their times."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_traces(url or f"sqlite:///{keep or folder}/t.db")
-        if store.storage().traces < count:
-            fill(store, count, size)
+        if store.storage().traces < count // copies:
+            fill(store, count // copies, size, DAYS // copies)
+        if copies > 1 and store.storage().traces < count:
+            multiply(Path(keep or folder) / "t.db", copies, DAYS // copies)
         kept = store.storage()
         print(f"{kept.traces:,} traces, {kept.bytes / 1e6:,.0f} MB")
         for name, ask in questions(store).items():
@@ -178,19 +186,57 @@ def queries(count: int, size: int, url: str, keep: str) -> None:
         store.close()
 
 
-def fill(store: TraceStore, count: int, size: int) -> None:
+def fill(store: TraceStore, count: int, size: int, days: int) -> None:
     """Insert, in batches of 2,000."""
     chance = random.Random(1)
     cpu = time.process_time()
     spent = 0.0
     for start in range(0, count, 2000):
-        traces = [make_trace(number, chance, count, size) for number in range(start, min(start + 2000, count))]
+        traces = [make_trace(number, chance, count, size, days) for number in range(start, min(start + 2000, count))]
         began = time.process_time()
         store.insert_many(traces)
         spent += time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"filled: {count / spent:,.0f} rows a CPU second (insert alone; {time.process_time() - cpu:.0f} s with making them), "
           f"peak memory {peak:.0f} MB")  # fmt: skip
+
+
+def multiply(path: Path, copies: int, days: int) -> None:
+    """Copy all rows and rollups `copies - 1` times, each copy `days` later, under ids of its own."""
+    db = sqlite3.connect(path, isolation_level=None)
+    for setting in ("synchronous = OFF", "cache_size = -200000", "temp_store = MEMORY"):
+        db.execute(f"PRAGMA {setting}")
+    (rows,) = db.execute("SELECT MAX(seq) FROM trace").fetchone()
+    for name in SUMMED:
+        db.execute(f"CREATE TEMP TABLE first_{name} AS SELECT * FROM {name}")
+    for copy in range(1, copies):
+        began, hours = time.process_time(), days * 24 * copy
+        moved = {
+            "seq": f"seq + {rows * copy}", "id": "randomblob(16)", "at": f"at + {hours * 3600}",
+            "first": f"first + {hours * 3600}", "last": f"last + {hours * 3600}",
+            "session": f"session || '-{copy}'", "minute": f"minute + {hours * 60}", "hour": f"hour + {hours}",
+        }  # fmt: skip
+        own = {
+            "session": {"id": f"id || '-{copy}'"},
+            "latency": {"hour": f"hour + CASE WHEN kind < {BY_DAY} THEN {hours} ELSE {days * copy} END"},
+        }
+        db.execute("BEGIN")
+        for name in (*COPIED, *SUMMED):
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
+            change = moved | own.get(name, {})
+            chosen = ", ".join(change.get(column, column) for column in columns)
+            source = f"temp.first_{name} WHERE 1" if name in SUMMED else f"{name} WHERE seq <= {rows}"
+            adding = ", ".join(f"{column} = {column} + excluded.{column}" for column in columns if column in COUNTED)
+            clash = f" ON CONFLICT DO UPDATE SET {adding}" if name in SUMMED else ""
+            db.execute(f"INSERT INTO {name} SELECT {chosen} FROM {source}{clash}")
+        db.execute("COMMIT")
+        print(f"copy {copy}: {time.process_time() - began:.0f} s of CPU", flush=True)
+    db.close()
+
+
+COPIED = ("trace", "body", "decision")
+SUMMED = ("hourly", "minutely", "latency", "session")
+COUNTED = (*COUNTERS, "count")
 
 
 def questions(store: TraceStore) -> dict[str, Callable[[], object]]:
@@ -227,13 +273,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=2_500)
     parser.add_argument("--url", default="")
     parser.add_argument("--keep", default="", help="keep the SQLite file in this folder for the next run")
+    parser.add_argument("--copies", type=int, default=1, help="SQLite: insert count/copies, and copy the rest")
     given = parser.parse_args()
     if given.what == "append":
         append(4096)
     elif given.what == "ingest":
         ingest(given.count, given.size, given.url)
     else:
-        queries(given.count, given.size, given.url, given.keep)
+        queries(given.count, given.size, given.url, given.keep, given.copies)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from akto_proxy.exchange.outcome import OUTCOMES
 from akto_proxy.model import Action, Caller, Decision, Direction, Message, Severity, Timing, Trace, Usage
-from akto_proxy.proxy.counters import Counters
+from akto_proxy.proxy.counters import Counters, ExternalCounters, ShipperStats
+from akto_proxy.proxy.metric_table import METRICS
 from akto_proxy.proxy.metrics import (
     FRESH,
     MAX_SERIES,
-    METRICS,
     AdminPages,
     Board,
     Meter,
@@ -28,7 +28,6 @@ from akto_proxy.proxy.metrics import (
     of_worker,
     render,
 )
-from akto_proxy.proxy.shipper import ShipperStats
 from akto_proxy.spool.writer import SpoolStats
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +87,8 @@ def test_a_trace_is_counted_by_what_became_of_it():
     tokens = {"gen_ai_operation_name": "chat", "gen_ai_token_type": "output"}
     assert value(text, "gen_ai_client_token_usage_sum", **tokens) == 40
     assert value(text, "gen_ai_server_time_to_first_token_seconds_count", gen_ai_operation_name="chat") == 2
+    each = "gen_ai_server_time_per_output_token_seconds"
+    assert value(text, f"{each}_sum", gen_ai_operation_name="chat") == pytest.approx(2 * 0.029 / 19), "after the first"
     assert value(text, "akto_proxy_responses_total", status="200") == 2
     assert value(text, "akto_proxy_spool_records_total") == 3
 
@@ -109,6 +110,24 @@ def test_errors_have_a_type_and_estimates_are_no_tokens():
     labels = {"gen_ai_operation_name": "chat", "error_type": "upstream_error"}
     assert value(text, "gen_ai_server_request_duration_seconds_count", **labels) == 1
     assert b"gen_ai_client_token_usage_count" not in text
+
+
+def test_what_external_checks_did_is_counted():
+    done = ExternalCounters(asked=4, cached=3, failed=2, rested=1)
+    text = render(of_worker(Meter(), Counters(), SpoolStats(), external=done), "1")
+    names = [f"akto_proxy_external_{word}_total" for word in ("asked", "cached", "failed", "rested")]
+    assert [value(text, name) for name in names] == [4, 3, 2, 1]
+
+
+def test_counters_begin_when_the_oldest_of_them_began(tmp_path: Path, clock: Clock):
+    board(tmp_path, "worker-0", clock).publish(metered(TRACE))
+    clock.now += 50
+    again = board(tmp_path, "worker-0", clock)
+    other = board(tmp_path, "shipper", clock)
+    again.publish(metered(TRACE))
+    values, since = other.whole()
+    assert since == 1000.0
+    assert values.counters["akto_proxy_requests_total"][""] == 2
 
 
 def test_a_bypassed_check_is_seen():

@@ -68,6 +68,16 @@ async def test_a_collector_can_read_what_is_sent() -> None:
     assert span.kind == 2
 
 
+async def test_what_a_collector_took_and_dropped_is_counted() -> None:
+    for answer, dropped in (({"partialSuccess": {"rejectedSpans": "3"}}, 3), ({}, 0), ([], 0)):
+        client = httpx.AsyncClient(
+            transport=httpx.MockTransport(lambda _, answer=answer: httpx.Response(200, json=answer))
+        )
+        target = OtlpTarget(client, OtlpOptions("http://o"))
+        await target.check()
+        assert target.stats.spans == dropped
+
+
 async def test_refusals_are_told_apart() -> None:
     def target(handler: Any) -> OtlpTarget:
         return OtlpTarget(httpx.AsyncClient(transport=httpx.MockTransport(handler)), OtlpOptions("http://o/v1/traces"))
@@ -78,6 +88,7 @@ async def test_refusals_are_told_apart() -> None:
     with pytest.raises(ShipError) as caught:
         await target(lambda request: httpx.Response(401)).check()
     assert caught.value.state == "unauthorized"
+    assert "OTLP_HEADERS" in str(caught.value)
     with pytest.raises(ShipError) as caught:
         await target(away).check()
     assert caught.value.state == "unreachable"

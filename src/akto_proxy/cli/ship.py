@@ -29,8 +29,10 @@ from akto_proxy.cli.measures import fetch
 from akto_proxy.cli.pull import InForce, Puller, prove, source
 from akto_proxy.cli.targets import local_token, remote_token
 from akto_proxy.config.settings import Settings
+from akto_proxy.proxy.counters import OtlpStats
 from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
 from akto_proxy.proxy.otlp import OtlpOptions, OtlpTarget
+from akto_proxy.proxy.otlp_metrics import MetricsPusher
 from akto_proxy.proxy.ship_targets import AktoOptions, AktoTarget, CollectorTarget, ShipError, Target
 from akto_proxy.proxy.shipper import Shipper
 from akto_proxy.spool.layout import forget_readers, writers
@@ -39,6 +41,8 @@ _log = structlog.get_logger("akto_proxy.shipper")
 Job = Callable[[], Coroutine[Any, Any, None]]
 HEALTH_EVERY = 10.0
 """Seconds between two reports of how this proxy is."""
+LAST_PUSH = 3.0
+"""Seconds the last push of metrics may take when the program stops."""
 LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total")
 """Counters of what will never reach a server."""
 
@@ -63,38 +67,96 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         for directory in writers(root):
             forget_readers(directory, tuple(found))
         board = Board(settings.data_path / FOLDER, "shipper", now=time.time)
-        jobs: dict[str, Job] = {"counting": partial(_count, board, shippers)}
+        pusher = _pusher(client, settings, board)
+
+        def fresh() -> Values:
+            return of_shippers({name: shipper.stats for name, shipper in shippers.items()}, _otlp(found, pusher))
+
+        jobs: dict[str, Job] = {"counting": partial(_count, board, shippers, fresh)}
+        if pusher is not None:
+            jobs["pushing metrics"] = pusher.run
         jobs |= {f"shipping to {name}": shipper.run for name, shipper in shippers.items()}
         _log.info("shipping", targets=list(found), pid=os.getpid())
         if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
-        origin = source(client, settings, embedded=embedded)
-        puller = Puller(settings, origin, prove) if origin is not None else None
-        if puller is not None:
-            jobs["pulling the policy"] = puller.run
-        policy = InForce(settings, puller)
-        for name, target in found.items():
-            if isinstance(target, CollectorTarget):
-                jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy)
-        if not embedded and isinstance(found.get("remote"), CollectorTarget):
-            jobs["fetching measures"] = partial(fetch, client, settings)
+        jobs |= _jobs(client, settings, embedded, found, shippers, board)
         tasks = [asyncio.create_task(lasting(name, job)) for name, job in jobs.items()]
         await stop.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(shipper.drain(5.0) for shipper in shippers.values()))
-        board.publish(of_shippers({name: shipper.stats for name, shipper in shippers.items()}))
+        board.publish(fresh())
+        if pusher is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pusher.push(), LAST_PUSH)
 
 
-async def _count(board: Board, shippers: Mapping[str, Shipper]) -> None:
+def _jobs(
+    client: httpx.AsyncClient,
+    settings: Settings,
+    embedded: bool,
+    found: Mapping[str, Target],
+    shippers: Mapping[str, Shipper],
+    board: Board,
+) -> dict[str, Job]:
+    """What this process does beside shipping: pulls the policy, says how the proxy is, fetches measures."""
+    origin = source(client, settings, embedded=embedded)
+    puller = Puller(settings, origin, prove) if origin is not None else None
+    policy = InForce(settings, puller)
+    jobs: dict[str, Job] = {"pulling the policy": puller.run} if puller is not None else {}
+    for name, target in found.items():
+        if isinstance(target, CollectorTarget):
+            jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy)
+    if not embedded and isinstance(found.get("remote"), CollectorTarget):
+        jobs["fetching measures"] = partial(fetch, client, settings)
+    return jobs
+
+
+async def _count(board: Board, shippers: Mapping[str, Shipper], fresh: Callable[[], Values]) -> None:
     """Put the shippers' numbers where a worker finds them when it is asked for all."""
     while True:
         for shipper in shippers.values():
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(shipper.measure)
-        board.publish(of_shippers({name: shipper.stats for name, shipper in shippers.items()}))
+        board.publish(fresh())
         await asyncio.sleep(1.0)
+
+
+def _pusher(client: httpx.AsyncClient, settings: Settings, board: Board) -> MetricsPusher | None:
+    """What pushes this machine's numbers, where there is an OpenTelemetry collector to push them to."""
+    if not settings.otlp_endpoint or not settings.otlp_metrics_interval:
+        return None
+    return MetricsPusher(
+        client,
+        otlp_options(settings),
+        board.whole,
+        interval=settings.otlp_metrics_interval,
+        clock=time.time,
+        random=random.random,
+        server=settings.endpoint_name,
+    )
+
+
+def _otlp(found: Mapping[str, Target], pusher: MetricsPusher | None) -> OtlpStats | None:
+    """What the OpenTelemetry collector did not take, of both signals."""
+    target = found.get("otlp")
+    if not isinstance(target, OtlpTarget):
+        return None
+    pushed = pusher.stats if pusher is not None else OtlpStats()
+    return OtlpStats(pushed.failures, target.stats.spans, pushed.points)
+
+
+def otlp_options(settings: Settings) -> OtlpOptions:
+    """The OpenTelemetry collector as the settings have it."""
+    return OtlpOptions(
+        settings.otlp_endpoint,
+        tuple(headers_of(settings.otlp_headers.get_secret_value())),
+        settings.otlp_content,
+        settings.otlp_timeout,
+        f"{os.uname().nodename}:{settings.akto_proxy_port}",
+        metadata.version("akto-agent-proxy"),
+    )
 
 
 def targets(client: httpx.AsyncClient, settings: Settings, embedded: bool) -> dict[str, Target]:
@@ -109,9 +171,7 @@ def targets(client: httpx.AsyncClient, settings: Settings, embedded: bool) -> di
         threat = "" if settings.skip_threat else settings.threat_url
         found["remote"] = AktoTarget(client, AktoOptions(settings.akto_api_base_url, token, threat))
     if settings.otlp_endpoint:
-        headers = tuple(headers_of(settings.otlp_headers.get_secret_value()))
-        options = OtlpOptions(settings.otlp_endpoint, headers, settings.otlp_content, settings.otlp_timeout)
-        found["otlp"] = OtlpTarget(client, options)
+        found["otlp"] = OtlpTarget(client, otlp_options(settings))
     return found
 
 

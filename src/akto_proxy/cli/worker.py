@@ -66,6 +66,7 @@ async def _serve(settings: Settings, number: int) -> None:
     meter = Meter()
     recording = Recording(spool, meter, each=settings.spool_fsync == "each")
     board = Board(settings.data_path / FOLDER, f"worker-{number}", now=time.time)
+    external = ExternalChecks(os.environ, time.monotonic)
     server = Server(
         proxy_options(settings),
         guardrails,
@@ -74,12 +75,12 @@ async def _serve(settings: Settings, number: int) -> None:
         gate=Gates([*doors, SpoolGate(spool, guardrails), limits.gate]),
         on_fault=lambda place: _log.error("fault", place=place),
         ready=lambda: "" if spool.has_room else "the spool is full",
-        ask=asker(),
+        ask=asker(external),
         admin=admin_pages(settings, board, lambda: fresh()) if settings.admin_port else None,
     )
 
     def fresh() -> Values:
-        return of_worker(meter, server.counters, spool.stats, guardrails.version)
+        return of_worker(meter, server.counters, spool.stats, guardrails.version, external.counters)
 
     strictness = Strictness(settings.data_path, guardrails)
     strictness.tick()
@@ -147,9 +148,8 @@ def admin_pages(settings: Settings, board: Board, fresh: Callable[[], Values]) -
     return profiled(pages, Profiler()) if settings.profiling else pages
 
 
-def asker() -> Asker:
+def asker(checks: ExternalChecks) -> Asker:
     """Asks the external checks of policies. Costs nothing until a policy has one."""
-    checks = ExternalChecks(os.environ, time.monotonic)
     return lambda ask: checks.check(ask.checks, ask.segments, ask.direction)
 
 

@@ -71,9 +71,12 @@ class Settings(BaseSettings):
 
     ingest_form: Literal["akto", "collector"] = Field("akto", description="What AKTO_API_BASE_URL is.")
     threat_url: str = Field("", description="Akto's threat backend for guardrail events. Empty: none are sent.")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP/HTTP) that gets traces as spans too.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP/HTTP) for spans and metrics.")
     otlp_headers: SecretStr = Field(SecretStr(""), description="`name=value,...` sent to it with each request.")
     otlp_timeout: Seconds = Field(10.0, description="Seconds it has to answer one request.")
+    otlp_metrics_interval: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        60.0, description="Seconds between two pushes of metrics to it. 0: none."
+    )
     otlp_content: bool = Field(
         False, description="Whether spans carry texts as they are kept: masked; sealed ones never."
     )

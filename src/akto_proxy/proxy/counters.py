@@ -1,4 +1,4 @@
-"""What the data plane counts: plain integers, so that counting costs nothing worth measuring.
+"""What the data plane and the shipper count: plain integers, so that counting costs nothing worth measuring.
 
 Labels are bounded twice: their words come from this program, never from a caller, and each table stops growing at
 `MAX_LABELS` words (the rest is counted as `other`).
@@ -46,6 +46,49 @@ class Counters:
             value = getattr(self, item.name)
             out[item.name] = dict(value) if isinstance(value, dict) else value
         return out
+
+
+@dataclass(slots=True)
+class ExternalCounters:
+    """What external checks did."""
+
+    asked: int = 0
+    cached: int = 0
+    failed: int = 0
+    rested: int = 0
+
+
+@dataclass(slots=True)
+class ShipperStats:
+    """For metrics, health and the dashboard. `state` is `ok` or what the last failure was.
+
+    `lag` counts the bytes that the server does not have, `lag_seconds` is the age of the oldest trace among them,
+    `used` counts the bytes of the whole spool; all three are as of the last `measure`.
+    """
+
+    state: str = "starting"
+    message: str = ""
+    delivered: int = 0
+    batches: int = 0
+    retries: int = 0
+    refused: int = 0
+    damaged: int = 0
+    lag: int = 0
+    lag_seconds: float = 0.0
+    used: int = 0
+
+
+@dataclass(slots=True)
+class OtlpStats:
+    """What the OpenTelemetry collector did not take.
+
+    `failures` counts pushes of metrics; the next one holds the same numbers, so nothing is lost but their resolution.
+    `spans` and `points` count what the collector took and then said it dropped (OTLP's partial success).
+    """
+
+    failures: int = 0
+    spans: int = 0
+    points: int = 0
 
 
 def count(table: dict[str, int], word: str) -> None:

@@ -27,6 +27,7 @@ import httptools
 from akto_proxy.model import Direction, Finding, Role, Segment
 from akto_proxy.policy.clause import ExternalCheck, unanswered
 from akto_proxy.policy.rules import External
+from akto_proxy.proxy.counters import ExternalCounters
 
 CACHE_SIZE = 4_096
 MAX_ANSWER = 1 << 20
@@ -41,16 +42,6 @@ CERTAIN, LIKELY = 1.0, 0.7
 
 class _NoVerdictError(Exception):
     """No verdict. The reason is a stable word."""
-
-
-@dataclass(slots=True)
-class ExternalCounters:
-    """What the checks did, for metrics."""
-
-    asked: int = 0
-    cached: int = 0
-    failed: int = 0
-    rested: int = 0
 
 
 @dataclass(slots=True)

@@ -25,9 +25,9 @@ from typing import Any, Final
 import orjson
 
 from akto_proxy.model import Decision, Trace
-from akto_proxy.proxy.counters import Counters
-from akto_proxy.proxy.otlp import operation
-from akto_proxy.proxy.shipper import ShipperStats
+from akto_proxy.proxy.counters import Counters, ExternalCounters, OtlpStats, ShipperStats
+from akto_proxy.proxy.genai import operation
+from akto_proxy.proxy.metric_table import METRICS, Metric
 from akto_proxy.spool.writer import SpoolStats
 
 FOLDER = "metrics"
@@ -35,126 +35,6 @@ MAX_SERIES = 512
 FRESH = 15.0
 """Seconds after which the gauges of a file count no more."""
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
-
-GUARD_SECONDS: Final = (5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
-REQUEST_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-FIRST_SECONDS: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-TOKENS: Final = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric as documented: `kind` is counter, gauge or histogram; `bounds` are a histogram's."""
-
-    name: str
-    kind: str
-    help: str
-    labels: tuple[str, ...] = ()
-    bounds: tuple[float, ...] = ()
-
-
-def _table(kind: str, text: str) -> list[Metric]:
-    rows = (line.split(None, 2) for line in text.strip().splitlines())
-    return [
-        Metric(name, kind, about, () if labels == "-" else tuple(labels.split(","))) for name, labels, about in rows
-    ]
-
-
-METRICS: Final[Mapping[str, Metric]] = {
-    item.name: item
-    for item in (
-        *_table(
-            "counter",
-            """
-akto_proxy_requests_total             -                              Requests whose head was read.
-akto_proxy_responses_total            status                         Answers given, by HTTP status.
-akto_proxy_exchanges_total            outcome,verdict,route          Exchanges that are over, by what became of them.
-akto_proxy_decisions_total            rule,category,action,direction Findings the policy decided about.
-akto_proxy_bypassed_checks_total      rule                           Checks that could not run and were let pass.
-akto_proxy_refusals_total             reason                         Answers of the proxy's own in place of upstream's.
-akto_proxy_upstream_errors_total      reason                         Upstream failures, by what failed.
-akto_proxy_connections_total          -                              Client connections taken.
-akto_proxy_client_disconnects_total   -                              Clients that left before their answer was out.
-akto_proxy_received_bytes_total       -                              Bytes read from clients.
-akto_proxy_sent_bytes_total           -                              Bytes written to clients.
-akto_proxy_upstream_dials_total       -                              Connections opened to upstream.
-akto_proxy_upstream_reused_total      -                              Requests sent over a kept upstream connection.
-akto_proxy_upstream_retries_total     -                              Requests sent a second time.
-akto_proxy_stream_comments_total      -                              Keep-alive comments sent while text was held back.
-akto_proxy_streams_cut_total          -                              Streams ended in the middle by a block.
-akto_proxy_faults_total               -                              Bugs of the proxy that closed an exchange.
-akto_proxy_lost_traces_total          -                              Traces that could not be handed to the spool.
-akto_proxy_spool_records_total        -                              Records written to the spool.
-akto_proxy_spool_bytes_total          -                              Bytes written to the spool.
-akto_proxy_spool_dropped_total        -                              Records dropped undelivered (drop_oldest).
-akto_proxy_spool_refused_total        -                              Records never taken (SPOOL_FULL=block).
-akto_proxy_spool_sync_failures_total  -                              Times the disk refused to sync.
-akto_proxy_shipper_delivered_total    target                         Records the server has.
-akto_proxy_shipper_retries_total      target                         Batches that had to be sent again.
-akto_proxy_shipper_refused_total      target                         Records the server will never take (quarantined).
-akto_proxy_shipper_damaged_total      target                         Damaged stretches of spool files (quarantined).
-akto_proxy_cpu_seconds_total          -                              Processor time of workers, shipper and server.
-akto_proxy_server_traces_total        -                              New traces the server wrote.
-akto_proxy_server_failed_total        -                              Traces it could not write; senders try again.
-akto_proxy_server_watch_faults_total  -                              Steps of the watch that failed.
-""",
-        ),
-        *_table(
-            "gauge",
-            """
-akto_proxy_workers             -               Workers that reported in the last 15 seconds.
-akto_proxy_connections         -               Client connections open now.
-akto_proxy_active_exchanges    -               Exchanges under way now.
-akto_proxy_active_streams      -               Streams under way now.
-akto_proxy_upstream_idle       -               Upstream connections kept for reuse now.
-akto_proxy_shipper_lag_bytes   target          Bytes in the spool that no server has yet.
-akto_proxy_shipper_healthy     target          1 while the last batch was taken, 0 while it was not.
-akto_proxy_store_traces        -               Traces in the store.
-akto_proxy_store_bytes         -               Bytes the store takes on disk.
-akto_proxy_memory_peak_bytes   -               Largest resident memory of workers, shipper and server, summed.
-akto_proxy_build_info          version,python  Always 1; says which build runs.
-akto_proxy_policy_workers      version         Workers that run this policy version.
-akto_proxy_spool_used_bytes    -               Bytes the spool takes on disk, all workers.
-akto_proxy_shipper_lag_seconds target          Age of the oldest trace that no server has yet.
-""",
-        ),
-        Metric(
-            "akto_proxy_guard_duration_seconds",
-            "histogram",
-            "Time of ours in an exchange: reading, finding, deciding, rewriting.",
-            ("route",),
-            GUARD_SECONDS,
-        ),
-        Metric(
-            "akto_proxy_upstream_first_byte_seconds",
-            "histogram",
-            "From a request's head to the first byte of the model server's answer.",
-            ("route",),
-            REQUEST_SECONDS,
-        ),
-        Metric(
-            "gen_ai_server_request_duration_seconds",
-            "histogram",
-            "From a request's head to its answer's last byte, where upstream answered.",
-            ("gen_ai_operation_name", "error_type"),
-            REQUEST_SECONDS,
-        ),
-        Metric(
-            "gen_ai_server_time_to_first_token_seconds",
-            "histogram",
-            "From a streamed request's head to the first byte for the caller.",
-            ("gen_ai_operation_name",),
-            FIRST_SECONDS,
-        ),
-        Metric(
-            "gen_ai_client_token_usage",
-            "histogram",
-            "Tokens as the model server reported them.",
-            ("gen_ai_operation_name", "gen_ai_token_type"),
-            TOKENS,
-        ),
-    )
-}
 
 Series = dict[str, float]
 """A value by its labels, written as Prometheus wants them (`route="openai.chat"`)."""
@@ -250,6 +130,11 @@ class Meter:
         if trace.streamed and trace.timing.first_byte:
             first = trace.timing.first_byte / 1e6
             values.observe("gen_ai_server_time_to_first_token_seconds", self._labels("first", name), first)
+            if not error and not usage.estimated and usage.completion > 1:
+                each = (trace.timing.total / 1e6 - first) / (usage.completion - 1)
+                values.observe(
+                    "gen_ai_server_time_per_output_token_seconds", self._labels("first", name), max(0.0, each)
+                )
         if not usage.estimated:
             for kind, tokens in (("input", usage.prompt), ("output", usage.completion)):
                 if tokens:
@@ -302,6 +187,12 @@ _SPOOL: Final = {
     "refused": "akto_proxy_spool_refused_total",
     "sync_failed": "akto_proxy_spool_sync_failures_total",
 }
+_EXTERNAL: Final = {
+    "asked": "akto_proxy_external_asked_total",
+    "cached": "akto_proxy_external_cached_total",
+    "failed": "akto_proxy_external_failed_total",
+    "rested": "akto_proxy_external_rested_total",
+}
 _SHIPPER: Final = {
     "delivered": "akto_proxy_shipper_delivered_total",
     "retries": "akto_proxy_shipper_retries_total",
@@ -310,12 +201,19 @@ _SHIPPER: Final = {
 }
 
 
-def of_worker(meter: Meter, counters: Counters, spool: SpoolStats, policy: str = "") -> Values:
-    """A worker's numbers; `policy` is the version it runs."""
+def of_worker(
+    meter: Meter,
+    counters: Counters,
+    spool: SpoolStats,
+    policy: str = "",
+    external: ExternalCounters | None = None,
+) -> Values:
+    """A worker's numbers; `policy` is the version it runs, `external` what its external checks did."""
     values = Values()
     values.add(meter.values)
     _take(values, counters, _PLAIN)
     _take(values, spool, _SPOOL)
+    _take(values, external or ExternalCounters(), _EXTERNAL)
     for status, number in counters.statuses.items():
         values.count("akto_proxy_responses_total", label(("status",), (str(status),)), number)
     for reason, number in counters.refusals.items():
@@ -329,9 +227,13 @@ def of_worker(meter: Meter, counters: Counters, spool: SpoolStats, policy: str =
     return values
 
 
-def of_shippers(shippers: Mapping[str, ShipperStats]) -> Values:
-    """The shippers' numbers, by the name of what each ships to (a word of ours)."""
+def of_shippers(shippers: Mapping[str, ShipperStats], otlp: OtlpStats | None = None) -> Values:
+    """The shippers' numbers, by the name of what each ships to (a word of ours); `otlp`'s where it is one."""
     values = Values()
+    if otlp is not None:
+        values.count("akto_proxy_otlp_failures_total", "", float(otlp.failures))
+        for signal, number in (("spans", otlp.spans), ("metrics", otlp.points)):
+            values.count("akto_proxy_otlp_rejected_total", label(("signal",), (signal,)), float(number))
     for name, stats in shippers.items():
         labels = label(("target",), (name,))
         for key, metric in _SHIPPER.items():
@@ -377,9 +279,11 @@ class Board:
         self._folder, self._file, self._now = folder, folder / f"{name}.json", now
         self._mine = Values()
         self._before = Values()
+        self._since = now()
         found = _read(self._file)
         if found is not None:
             self._before.add(found[1], gauges=False)
+            self._since = min(self._since, found[2])
 
     def publish(self, values: Values) -> None:
         """Put this process's numbers where others find them."""
@@ -390,23 +294,31 @@ class Board:
         fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh.write_bytes(orjson.dumps({"at": self._now(), "values": mine}))
+            fresh.write_bytes(orjson.dumps({"at": self._now(), "since": self._since, "values": mine}))
             fresh.replace(self._file)
 
     def total(self) -> Values:
         """The numbers of all processes; this one's as of its last `publish`, whatever its file says."""
-        total = Values()
+        return self.whole()[0]
+
+    def whole(self) -> tuple[Values, float]:
+        """`total`, and when the oldest of its counters began (Unix seconds)."""
+        total, since = Values(), self._since
         total.add(self._mine)
         with contextlib.suppress(OSError):
             for path in sorted(self._folder.glob("*.json")):
                 found = _read(path) if path != self._file else None
                 if found is not None:
                     total.add(found[1], gauges=self._now() - found[0] < FRESH)
-        return total
+                    since = min(since, found[2])
+        return total, since
 
 
-def _read(path: Path) -> tuple[float, Values] | None:
-    """What a file holds, as far as this version knows it; None when it is not there or cannot be read."""
+def _read(path: Path) -> tuple[float, Values, float] | None:
+    """When a file was written, what it holds as far as this version knows it, and since when that was counted.
+
+    None when it is not there or cannot be read.
+    """
     try:
         tree: Any = orjson.loads(path.read_bytes())
         found, known = Values(**tree["values"]), Values()
@@ -417,7 +329,7 @@ def _read(path: Path) -> tuple[float, Values] | None:
                 {name: rows for name, rows in found.histograms.items() if _fits(name, rows)},
             )
         )
-        return float(tree["at"]), known
+        return float(tree["at"]), known, float(tree.get("since", tree["at"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -6,48 +6,63 @@ asked for it. A collector takes a span twice without harm to anybody but its cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import orjson
+import structlog
 
 from akto_proxy.model import Action, Decision, Trace, trace_from_dict
+from akto_proxy.proxy.counters import OtlpStats
+from akto_proxy.proxy.genai import operation
 from akto_proxy.proxy.ship_targets import ShipError, failure
 from akto_proxy.spool.frame import Frame, Kind
 
+NAME = "the OpenTelemetry collector"
 _SERVER = 2  # SPAN_KIND_SERVER
 _ERROR = 2  # STATUS_CODE_ERROR
-_OPERATIONS = (
-    ("embed", "embeddings"),
-    ("rerank", "rerank"),
-    ("completions", "text_completion"),
-    ("generate", "text_completion"),
-)
+_log = structlog.get_logger("akto_proxy.otlp")
 
 
 @dataclass(frozen=True, slots=True)
 class OtlpOptions:
     """`url` is the collector's base (`/v1/traces` is added), `headers` go with each request, `content` adds texts.
 
-    `timeout` is seconds for one request.
+    `timeout` is seconds for one request, `instance` tells this machine's proxy from others (`host:port`).
     """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     content: bool = False
     timeout: float = 10.0
+    instance: str = ""
+    version: str = ""
+
+    @property
+    def base(self) -> str:
+        """The URL without a signal's path."""
+        return self.url.rstrip("/").removesuffix("/v1/traces")
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """Who sends, as OpenTelemetry names it."""
+        named = {
+            "service.name": "akto-agent-proxy",
+            "service.version": self.version,
+            "service.instance.id": self.instance,
+        }
+        return {"attributes": attributes({name: value for name, value in named.items() if value})}
 
 
 class OtlpTarget:
     """An OpenTelemetry collector."""
 
     def __init__(self, client: httpx.AsyncClient, options: OtlpOptions) -> None:
-        self.name = "the OpenTelemetry collector"
+        self.name = NAME
+        self.stats = OtlpStats()
         self._client, self._options = client, options
-        base = options.url.rstrip("/")
-        self._url = base if base.endswith("/v1/traces") else f"{base}/v1/traces"
 
     async def check(self) -> None:
         """An empty batch must be taken."""
@@ -68,18 +83,36 @@ class OtlpTarget:
         return refused
 
     async def _post(self, spans: Sequence[dict[str, Any]]) -> None:
-        resource = {"attributes": _attributes({"service.name": "akto-agent-proxy"})}
         scope = {"scope": {"name": "akto_proxy"}, "spans": list(spans)}
-        body = orjson.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
-        headers = {**dict(self._options.headers), "content-type": "application/json"}
-        try:
-            answer = await self._client.post(self._url, content=body, headers=headers, timeout=self._options.timeout)
-        except httpx.TimeoutException:
-            raise ShipError(f"{self.name} did not answer in time", "timeout") from None
-        except httpx.HTTPError as error:
-            raise ShipError(f"{self.name} cannot be reached ({type(error).__name__})", "unreachable") from None
-        if not answer.is_success:
-            raise failure(self.name, answer.status_code, answer.headers)
+        body = {"resourceSpans": [{"resource": self._options.resource, "scopeSpans": [scope]}]}
+        self.stats.spans += await post(self._client, self._options, "traces", body)
+
+
+async def post(client: httpx.AsyncClient, options: OtlpOptions, signal: str, body: dict[str, Any]) -> int:
+    """Send to `/v1/<signal>`; how many of its spans or points the collector said it dropped. Raises ShipError."""
+    headers = {**dict(options.headers), "content-type": "application/json"}
+    url = f"{options.base}/v1/{signal}"
+    try:
+        answer = await client.post(url, content=orjson.dumps(body), headers=headers, timeout=options.timeout)
+    except httpx.TimeoutException:
+        raise ShipError(f"{NAME} did not answer in time", "timeout") from None
+    except httpx.HTTPError as error:
+        raise ShipError(f"{NAME} cannot be reached ({type(error).__name__})", "unreachable") from None
+    if not answer.is_success:
+        raise failure(NAME, answer.status_code, answer.headers, address="OTLP_ENDPOINT", token="OTLP_HEADERS")  # noqa: S106
+    dropped = _dropped(answer.content)
+    if dropped:
+        _log.warning("the OpenTelemetry collector dropped a part of what it took", signal=signal, number=dropped)
+    return dropped
+
+
+def _dropped(content: bytes) -> int:
+    """What a partial success says was rejected; OTLP forbids sending it again."""
+    try:
+        said = orjson.loads(content)["partialSuccess"]
+        return max(int(said.get("rejectedSpans", 0)), int(said.get("rejectedDataPoints", 0)), 0)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0
 
 
 def to_span(trace: Trace, *, content: bool = False) -> dict[str, Any]:
@@ -92,18 +125,10 @@ def to_span(trace: Trace, *, content: bool = False) -> dict[str, Any]:
         "kind": _SERVER,
         "startTimeUnixNano": str(start),
         "endTimeUnixNano": str(start + trace.timing.total * 1000),
-        "attributes": _attributes(_named(trace, content)),
+        "attributes": attributes(_named(trace, content)),
         "events": [_event(made, start) for made in trace.decisions],
         "status": {"code": _ERROR, "message": trace.outcome} if trace.status >= 500 else {},
     }
-
-
-def operation(trace: Trace) -> str:
-    """The GenAI operation of a route."""
-    for part, name in _OPERATIONS:
-        if part in trace.route or (part in trace.path and "chat" not in trace.path):
-            return name
-    return "chat"
 
 
 def _named(trace: Trace, content: bool) -> dict[str, Any]:
@@ -148,10 +173,11 @@ def _event(made: Decision, at: int) -> dict[str, Any]:
         "akto.bypassed": made.bypassed,
     }
     name = "akto.blocked" if made.action is Action.BLOCK else "akto.decision"
-    return {"timeUnixNano": str(at), "name": name, "attributes": _attributes(named)}
+    return {"timeUnixNano": str(at), "name": name, "attributes": attributes(named)}
 
 
-def _attributes(named: dict[str, Any]) -> list[dict[str, Any]]:
+def attributes(named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Attributes as OTLP's JSON has them."""
     return [{"key": key, "value": _value(value)} for key, value in named.items()]
 
 

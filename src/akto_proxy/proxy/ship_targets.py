@@ -53,19 +53,24 @@ class Target(Protocol):
         ...
 
 
-def failure(server: str, status: int, headers: httpx.Headers) -> ShipError:
-    """What a status other than success means."""
+def failure(
+    server: str,
+    status: int,
+    headers: httpx.Headers,
+    *,
+    address: str = "AKTO_API_BASE_URL",
+    token: str = "AKTO_API_TOKEN",  # noqa: S107  the setting's name
+) -> ShipError:
+    """What a status other than success means; `address` and `token` name the settings to look at."""
     if status in (401, 403):
-        message = (
-            f"{server} refuses the token ({status}); check AKTO_API_TOKEN: it may be expired, revoked or another's"
-        )
+        message = f"{server} refuses the token ({status}); check {token}: it may be expired, revoked or another's"
         return ShipError(message, "unauthorized", slow=True)
     if status == 413:
         return ShipError(f"{server} finds the batch too large (413)", "too_large", smaller=True)
     if status in (400, 422):
         return ShipError(f"{server} cannot read a record of the batch ({status})", "unprocessable", smaller=True)
     if status in (404, 405):
-        message = f"{server} has no such route ({status}); check AKTO_API_BASE_URL"
+        message = f"{server} has no such route ({status}); check {address}"
         return ShipError(message, "wrong_address", slow=True)
     if status == 429:
         return ShipError(f"{server} asks to slow down (429)", "throttled", after=_after(headers))

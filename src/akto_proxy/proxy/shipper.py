@@ -20,6 +20,7 @@ import orjson
 import structlog
 
 from akto_proxy.errors import StorageError
+from akto_proxy.proxy.counters import ShipperStats
 from akto_proxy.proxy.ship_targets import ShipError, Target
 from akto_proxy.spool.frame import Damage, Frame
 from akto_proxy.spool.layout import (
@@ -50,26 +51,6 @@ class ShipperOptions:
     first_wait: float = 0.5
     longest_wait: float = 30.0
     slow_wait: float = 60.0
-
-
-@dataclass(slots=True)
-class ShipperStats:
-    """For metrics, health and the dashboard. `state` is `ok` or what the last failure was.
-
-    `lag` counts the bytes that the server does not have, `lag_seconds` is the age of the oldest trace among them,
-    `used` counts the bytes of the whole spool; all three are as of the last `measure`.
-    """
-
-    state: str = "starting"
-    message: str = ""
-    delivered: int = 0
-    batches: int = 0
-    retries: int = 0
-    refused: int = 0
-    damaged: int = 0
-    lag: int = 0
-    lag_seconds: float = 0.0
-    used: int = 0
 
 
 class Shipper:
