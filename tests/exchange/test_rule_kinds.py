@@ -259,3 +259,90 @@ def test_a_system_prompt_in_an_answer_is_found_whole_and_streamed(make_path):
             exchange.chunk(b"data: %b\n\n" % json.dumps(event).encode())
         exchange.end()
         assert exchange.cut is taken
+
+
+def events(*trees: dict[str, Any]) -> list[bytes]:
+    return [b"event: %b\ndata: %b\n\n" % (tree["type"].encode(), json.dumps(tree).encode()) for tree in trees]
+
+
+def responses_stream(arguments: str, *, done: bool) -> list[bytes]:
+    item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "pay", "arguments": ""}
+    parts = [arguments[at : at + 4] for at in range(0, len(arguments), 4)]
+    at = {"output_index": 2, "item_id": "fc_1"}
+    told = [
+        {"type": "response.output_item.added", "output_index": 2, "item": item},
+        *({"type": "response.function_call_arguments.delta", **at, "delta": part} for part in parts),
+    ]
+    if done:
+        told.append({"type": "response.function_call_arguments.done", **at, "arguments": arguments})
+        told.append({"type": "response.output_item.done", "output_index": 2, "item": item | {"arguments": arguments}})
+    return events(*told, {"type": "response.completed", "response": {"status": "completed", "output": []}})
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["told again", "deltas alone"])
+def test_arguments_of_a_responses_stream_wait_until_they_are_judged(make_path, done):
+    path = make_path(policy(TOOLS))
+    exchange, out = path.stream(responses_stream('{"to": "x", "amount": 50}', done=done))
+    assert exchange.cut
+    assert b"arguments.delta" not in out
+    assert {item.rule for item in decisions(exchange)} == {"tool:arguments"}
+    good = responses_stream('{"to": "x", "amount": 5}', done=done)
+    exchange, out = path.stream(good)
+    assert not exchange.cut
+    assert out == b"".join(good)
+
+
+def test_calls_of_a_responses_stream_are_counted_once_each(make_path):
+    path = make_path(policy("{tools: {max_calls: 1}, action: block}"))
+    assert not path.stream(responses_stream('{"to": "x"}', done=True))[0].cut
+
+
+def anthropic(**given: Any) -> dict[str, Any]:
+    call_ = {"type": "tool_use", "id": "toolu_1", "name": "pay", "input": given}
+    return {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "so"}, call_]}
+
+
+def ollama(**given: Any) -> dict[str, Any]:
+    calls = [{"function": {"name": "pay", "arguments": given}}]
+    return {"model": "m", "message": {"role": "assistant", "content": "", "tool_calls": calls}, "done": True}
+
+
+@pytest.mark.parametrize("make", [anthropic, ollama])
+def test_arguments_that_are_an_object_keep_the_schema_too(make_path, make):
+    path = make_path(policy(TOOLS))
+    exchange, result = path.answer(make(to="x", amount=50))
+    assert isinstance(result, Refusal)
+    assert [item.rule for item in decisions(exchange)] == ["tool:arguments"]
+    assert isinstance(path.answer(make(to="x", amount=5))[1], tuple)
+    exchange, result = path.send({"messages": [{"role": "user", "content": "hi"}, make(amount=1)]})
+    assert isinstance(result, Refusal)
+    for given, cut in (({"to": "x", "amount": 50}, True), ({"to": "x", "amount": 5}, False)):
+        exchange, _ = path.stream([b"data: %b\n\n" % json.dumps(make(**given)).encode()])
+        assert exchange.cut is cut
+
+
+def test_an_argument_that_comes_twice_breaks_every_schema(make_path):
+    path = make_path(policy(TOOLS))
+    twice = b'{"to":"x","amount":50,"amount":5}'
+    said_ = called(call("pay", twice.decode()))
+    assert isinstance(path.answer(said_)[1], Refusal)
+    body = json.dumps(ollama(marker=1)).encode().replace(b'{"marker": 1}', twice)
+    assert isinstance(path.answer(body)[1], Refusal)
+
+
+def test_the_free_text_of_a_custom_tool_is_judged_as_a_string(make_path):
+    schema = "pay: {type: string, maxLength: 5}"
+    path = make_path(policy(f"{{tools: {{forbid: [shell], arguments: {{{schema}}}}}, action: block}}"))
+
+    def custom(name: str, text: str) -> dict[str, Any]:
+        return called({"id": "c1", "type": "custom", "custom": {"name": name, "input": text}})
+
+    assert isinstance(path.answer(custom("shell", "x"))[1], Refusal)
+    assert isinstance(path.answer(custom("pay", "more than five"))[1], Refusal)
+    assert isinstance(path.answer(custom("pay", "five"))[1], tuple)
+
+
+def test_a_tool_that_may_be_chosen_is_no_call(make_path):
+    path = make_path(policy("{tools: {max_calls: 0}, action: block}"))
+    choice = {"type": "function", "function": {"name": "pay"}}
+    assert isinstance(path.send({"messages": [{"role": "user", "content": "x"}], "tool_choice": choice})[1], Forward)

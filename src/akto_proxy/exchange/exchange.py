@@ -170,7 +170,7 @@ class GuardedExchange:
         if self._route.named:
             self._path = masked(self._path, found[-1])
         plan = self._the_plan()
-        judgement = plan.judge(segments, found, Tally())
+        judgement = plan.judge(segments, found, Tally(), read.calls if plan.reads_arguments else ())
         self._decisions.extend(judgement.decisions)
         self._request = self._shared.recorder.found(self._head.headers, read, data, found)
         if judgement.action is Action.BLOCK:
@@ -292,7 +292,8 @@ class GuardedExchange:
             self._response = self._shared.recorder.clean(self._answer_headers, read, data)
             clean = self._answer_headers, data
             return self._outside(checks, segments, {}, clean) if checks else clean
-        judgement = self._judge_answer(segments, found)
+        arguments = read.calls if self._the_plan().reads_arguments else ()
+        judgement = self._judge_answer(segments, found, arguments)
         self._decisions.extend(judgement.decisions)
         self._response = self._shared.recorder.found(self._answer_headers, read, data, found)
         if judgement.action is Action.BLOCK:
@@ -305,11 +306,13 @@ class GuardedExchange:
         )
         return self._outside(checks, segments, texts, out) if checks else out
 
-    def _judge_answer(self, segments: list[Segment], found: list[list[Finding]]) -> Judgement:
+    def _judge_answer(
+        self, segments: list[Segment], found: list[list[Finding]], arguments: Sequence[Segment]
+    ) -> Judgement:
         if not len(self._vault):
-            return self._the_plan().judge(segments, found, self._tally)
+            return self._the_plan().judge(segments, found, self._tally, arguments)
         parts = [split(findings) for findings in found]
-        judgement = self._the_plan().judge(segments, [own for own, _ in parts], self._tally)
+        judgement = self._the_plan().judge(segments, [own for own, _ in parts], self._tally, arguments)
         return restored(judgement, {number: tokens for number, (_, tokens) in enumerate(parts) if tokens})
 
     def _unreadable_answer(self, data: bytes, reason: str) -> tuple[Headers, bytes] | Refusal:

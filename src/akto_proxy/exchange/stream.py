@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from akto_proxy.exchange.record import masked
 from akto_proxy.guard.stream import StreamGuard
 from akto_proxy.model import Action, Decision, Direction, Finding, Role, Segment, Usage
 from akto_proxy.policy.checks import MAX_ARGUMENTS, is_call
 from akto_proxy.policy.compile import Edit, Judgement
+from akto_proxy.wire.calls import calls
 from akto_proxy.wire.stream import Event, Slot, StreamReader
 
 WINDOW = 512
@@ -216,6 +217,8 @@ class AnswerStream:
                 if blocked is not None:
                     return blocked
         blocked = self._read_loose(waiting, loose) if loose else None
+        if blocked is None and self._calls and waiting.event.tree is not None:
+            blocked = self._read_objects(waiting.event.tree)
         # Longer than any arguments that can be judged: what came is judged as it is, and found wrong.
         return self._close_calls() if blocked is None and self._held > MAX_ARGUMENTS else blocked
 
@@ -246,6 +249,15 @@ class AnswerStream:
                     waiting.changes = {}
                 waiting.changes[index] = self._edited(slot.text, edits)
         return None
+
+    def _read_objects(self, tree: Any) -> Judgement | None:
+        """Arguments of tool calls that are JSON objects in one event: whole, so they are judged at once."""
+        arguments = calls(tree, Direction.RESPONSE, streamed=True)
+        if not arguments:
+            return None
+        judgement = self._judge.calls(arguments)
+        self.decisions.extend(judgement.decisions)
+        return judgement if judgement.action is Action.BLOCK else None
 
     def _clean(self, slot: Slot) -> None:
         text = slot.text

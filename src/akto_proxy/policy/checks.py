@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from akto_proxy.model import Finding, Segment
 from akto_proxy.policy.arguments import valid
@@ -20,10 +21,21 @@ CHARACTERS_PER_TOKEN = 4  # the usual estimate for English text; model.Usage mar
 MAX_ARGUMENTS = 1 << 20
 MAX_CALLS = 4_096  # names remembered of one body or stream
 
-_NAME = re.compile(r"/(?:function|function_call|item|content_block|(?:tools|content|output|input)/\d+)/name$")
-_OFFERED = re.compile(r"/(?:tools|functions)/\d+/")
-_ARGUMENTS = re.compile(r"/(?:(?:function|function_call|item|(?:output|input)/\d+)/arguments|delta/partial_json)$")
+_NAME = re.compile(
+    r"/(?:function|function_call|custom|item|content_block|(?:tools|content|output|input)/\d+"
+    r"|response\.function_call_arguments\.done)/name$"
+)
+_OFFERED = re.compile(r"/(?:tools|functions)/\d+/|^/tool_choice/")
+_ARGUMENTS = re.compile(
+    r"/(?:(?:function|function_call|item|(?:content|output|input)/\d+|response\.(?:function|mcp)_call_arguments\.done)"
+    r"/arguments|(?:custom|item|(?:content|output|input)/\d+|response\.custom_tool_call_input\.done)/input"
+    r"|delta/partial_json|response\.(?:(?:function|mcp)_call_arguments|custom_tool_call_input)/delta)$"
+)
 _AGAIN = re.compile(r"/response\.(?!output_item\.done/)")  # events of a stream that tell a call once more
+_OF_ITEM = re.compile(
+    r"^(/\d+)/\d+/\d+/response\.(?:output_item|(?:function|mcp)_call|custom_tool_call)[a-z_.]*(?:/item)?$"
+)
+_FREE = ("/input", "/response.custom_tool_call_input/delta")
 _HOST = re.compile(r"(?i)^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:@]+)")
 
 
@@ -82,7 +94,8 @@ def tool_hits(index: int, rule: ToolsRule, segments: Sequence[Segment], tally: T
                 yield number, _tool("tool:calls")
         elif tools.arguments and _ARGUMENTS.search(segment.place):
             name = named.get(_call(segment.place), "")
-            if name in tools.arguments and not arguments_valid(tools, name, segment.text):
+            free = segment.place.endswith(_FREE)
+            if name in tools.arguments and not arguments_valid(tools, name, segment.text, free=free):
                 yield number, _tool("tool:arguments")
 
 
@@ -93,7 +106,9 @@ def is_call(place: str) -> bool:
 
 def _call(place: str) -> str:
     """What the name and the arguments of one call have in common in their places."""
-    return place.rpartition("/")[0].removesuffix("/content_block").removesuffix("/delta")
+    holder = place.rpartition("/")[0].removesuffix("/content_block").removesuffix("/delta")
+    found = _OF_ITEM.match(holder)  # a stream of /v1/responses names the tool in one event, its arguments in others
+    return found[1] if found else holder
 
 
 def _counted(index: int, tools: Tools, tally: Tally) -> bool:
@@ -113,14 +128,27 @@ def tool_allowed(tools: Tools, name: str) -> bool:
     return not tools.allow or any(fnmatchcase(name, glob) for glob in tools.allow)
 
 
-def arguments_valid(tools: Tools, name: str, text: str) -> bool:
-    """Whether the JSON text of a call's arguments keeps the tool's schema. What is no JSON does not."""
+def arguments_valid(tools: Tools, name: str, text: str, *, free: bool = False) -> bool:
+    """Whether the JSON text of a call's arguments keeps the tool's schema.
+
+    What is no JSON does not, nor does JSON that names a key twice: which of the two the tool takes is not known here.
+    `free` text (the input of a custom tool) that is no JSON is judged as a string.
+    """
     if len(text) > MAX_ARGUMENTS:
         return False
     try:
-        return valid(tools.arguments[name], json.loads(text))
-    except (ValueError, RecursionError):
+        return valid(tools.arguments[name], json.loads(text, object_pairs_hook=_once))
+    except ValueError:
+        return free and valid(tools.arguments[name], text)
+    except RecursionError:
         return False
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key came twice")
+    return made
 
 
 def link_taken(links: Links, link: str) -> bool:

@@ -51,6 +51,10 @@ class Plan:
         self._calls = tuple(item for item in clauses if isinstance(item.rule, ToolsRule))
         self.whole_calls = any(Direction.RESPONSE in item.directions for item in self._calls)
         """Whether a streamed tool call must be judged whole (by `calls`), name and arguments, before it goes on."""
+        self.reads_arguments = any(
+            isinstance(item.rule, ToolsRule) and item.rule.tools.arguments for item in self._calls
+        )
+        """Whether arguments that are JSON objects (`wire.body.Body.calls`) must be shown to `judge` and `calls`."""
         self.counts_text = any(Direction.RESPONSE in item.directions for item in self._sizes)
         """Whether every piece of a stream must be judged, though nothing was found in it."""
         self.checks_bodies = bool(self._checks)
@@ -61,10 +65,17 @@ class Plan:
         return self.enabled_request if direction is Direction.REQUEST else self.enabled_response
 
     def judge(
-        self, segments: Sequence[Segment], findings: Sequence[Sequence[Finding]], tally: Tally | None = None
+        self,
+        segments: Sequence[Segment],
+        findings: Sequence[Sequence[Finding]],
+        tally: Tally | None = None,
+        arguments: Sequence[Segment] = (),
     ) -> Judgement:
-        """The judgement of one body: `findings[i]` are those of `segments[i]`."""
-        return self._judge(segments, findings, Tally() if tally is None else tally, self._checks)
+        """The judgement of one body: `findings[i]` are those of `segments[i]`.
+
+        `arguments` are those of tool calls that are JSON objects; their strings are among the segments already.
+        """
+        return self._judge(segments, findings, Tally() if tally is None else tally, self._checks, arguments)
 
     def calls(self, segments: Sequence[Segment], tally: Tally) -> Judgement:
         """The judgement of tool calls of a stream: the names and arguments that are whole by now."""
@@ -76,13 +87,16 @@ class Plan:
         findings: Sequence[Sequence[Finding]],
         tally: Tally,
         checks: Iterable[Clause],
+        arguments: Sequence[Segment] = (),
     ) -> Judgement:
         if not checks and not any(findings):
             return CLEAN
+        count = len(segments)
+        segments = [*segments, *arguments] if arguments else segments
         hits = ((number, finding) for number, found in enumerate(findings) for finding in found)
         taken, failed = self._sort(segments, hits)
         for item in checks:
-            self._check(item, segments, tally, taken)
+            self._check(item, segments, count, tally, taken)
         if not taken and not failed:
             return CLEAN
         return self._conclude(segments, taken, failed, tally)
@@ -158,8 +172,11 @@ class Plan:
                 self._memo[key] = takers
         return takers
 
-    def _check(self, item: Clause, segments: Sequence[Segment], tally: Tally, taken: dict[int, list[Hit]]) -> None:
-        numbers = [n for n, s in enumerate(segments) if s.direction in item.directions and s.role in item.roles]
+    def _check(
+        self, item: Clause, segments: Sequence[Segment], count: int, tally: Tally, taken: dict[int, list[Hit]]
+    ) -> None:
+        read = segments if isinstance(item.rule, ToolsRule) else segments[:count]
+        numbers = [n for n, s in enumerate(read) if s.direction in item.directions and s.role in item.roles]
         chosen = [segments[number] for number in numbers]
         hits: Iterable[Hit] = ()
         if isinstance(item.rule, LimitRule):

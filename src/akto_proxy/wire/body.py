@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from akto_proxy.errors import BodyError
 from akto_proxy.model import Direction, Role, Segment, Usage
 from akto_proxy.wire import forms, kinds
+from akto_proxy.wire.calls import calls
 from akto_proxy.wire.encoding import UndecodableError, decode
 from akto_proxy.wire.facts import max_tokens, tool_names, truthy, usage
 from akto_proxy.wire.route import Route
@@ -123,6 +124,11 @@ class Body:
     def tools(self) -> list[str]:
         """Names of the tools offered (requests) and called (both directions), each once."""
         return tool_names(self.tree)
+
+    @property
+    def calls(self) -> list[Segment]:
+        """The arguments of tool calls that are JSON objects, each whole as JSON text."""
+        return calls(self.tree, self.direction)
 
     def _top(self, key: str) -> Any:
         return self.tree.get(key) if type(self.tree) is dict else None

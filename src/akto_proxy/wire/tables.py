@@ -28,7 +28,7 @@ def _words(text: str) -> list[str]:
 
 _TEXT_WORDS = _words("""
 inputs inputs_text input text texts query prompt suffix question context answer content parts message messages name
-description parameters arguments function functions tools tool_calls function_call tool_prompt stop stop_strings
+description parameters arguments function functions custom tools tool_calls function_call tool_prompt stop stop_strings
 stop_sequences bad_words grammar value json_schema schema response_format model generated_text details tokens token
 prefill best_of_sequences top_tokens choices delta logprobs top_logprobs refusal reasoning reasoning_content thinking
 templated_text tokenize_response instances predictions prompt_name source_sentence sentences sentence user label

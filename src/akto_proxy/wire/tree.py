@@ -177,7 +177,7 @@ class Reading:
         if depth > MAX_DEPTH or self.elements > MAX_ELEMENTS:
             raise self._excess(depth)
         if "role" in node or "type" in node:
-            role = _role_of(node, role)
+            role = role_of(node, role)
         for key, value in items:
             n += 1
             inner = type(value)
@@ -408,7 +408,8 @@ def _are_tokens(node: list[Any], key: str) -> bool:
     return key == "tokens" if type(first) is str else key.endswith("_token_logprobs")
 
 
-def _role_of(node: dict[str, Any], role: Role) -> Role:
+def role_of(node: dict[str, Any], role: Role) -> Role:
+    """Who an object speaks for, by its `role` or `type`; `role` where it does not say."""
     said = node.get("role")
     if type(said) is str and said in ROLES:
         return ROLES[said]
