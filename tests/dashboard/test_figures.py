@@ -19,10 +19,10 @@ def test_a_bar_leads_to_the_traces_it_counts(filled: Any) -> None:
     assert bars([Count("x", 9, blocked=4)], "user", "1h")[0]["note"] == "4 blocked"
 
 
-def test_a_flag_has_the_colour_of_the_strongest_verdict() -> None:
-    counts = [Count("a", 1, blocked=1, redacted=3), Count("b", 1, redacted=1, alerted=2), Count("c", 1, alerted=1)]
+def test_a_flag_has_the_colour_of_the_usual_verdict_and_shows_what_was_blocked_apart() -> None:
+    counts = [Count("a", 4, blocked=1, redacted=3), Count("b", 2, redacted=1, blocked=1), Count("c", 1, alerted=1)]
     rows = flags(counts, "rule", "1h", path="/activity", words={"a": "First"})
-    assert [row["kind"] for row in rows] == ["block", "redact", "alert"]
+    assert [(row["kind"], row["part"]) for row in rows] == [("redact", 1), ("block", 0), ("alert", 0)]
     assert rows[0]["label"] == "First"
     assert rows[0]["href"] == "/activity?rule=a&since=1h"
 

@@ -29,8 +29,8 @@ def test_spans_are_in_their_largest_whole_unit(value: float, text: str) -> None:
 def test_shares_tell_rare_from_none() -> None:
     assert [formats.percent(n, 10_000) for n in (0, 1, 40, 5000)] == ["0 %", "<0.1 %", "0.4 %", "50 %"]
     assert formats.percent(1, 0) == "0 %"
-    assert formats.change(0, 0) == "none, as previous"
-    assert formats.change(15, 10) == "+50 % vs previous"
+    assert formats.change(0, 0) == "none before either"
+    assert formats.change(15, 10) == "50 % more than before"
 
 
 def test_a_broken_clock_takes_no_page_down() -> None:
@@ -45,3 +45,17 @@ def test_lines_stay_in_their_box() -> None:
     assert [x for x, _ in points] == [0.0, 21.3, 42.7, 64.0]
     assert all(0 <= y <= 22 for _, y in points)
     assert formats.points([0], 64, 22)
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox 145 on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36", "Chrome 141 on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Version/18.1 Safari/605.1.15", "Safari 18 on macOS"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", "unknown"),
+    ],
+)
+def test_a_browser_is_named_in_a_few_words(agent: str, shown: str) -> None:
+    assert formats.browser(agent) == shown

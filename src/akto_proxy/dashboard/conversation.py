@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from akto_proxy.dashboard.assembled import is_assembled, speeches
 from akto_proxy.model import Message
 
 MAX_TURNS = 200
@@ -118,6 +119,9 @@ def _of_value(value: Any, role: str) -> Iterator[Turn]:
         return
     if not isinstance(value, dict):
         yield Turn(role, json.dumps(value), "data")
+        return
+    if is_assembled(value) and (told := list(speeches(value))):
+        yield from (Turn("assistant", text, kind, name) for kind, name, text in told)
         return
     reader = next((read for key, read in _FORMS if key in value), None)
     found = list(reader(value, role)) if reader else []

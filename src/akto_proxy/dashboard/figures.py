@@ -26,17 +26,28 @@ def bars(counts: Iterable[Count], field: str, since: str) -> list[dict[str, Any]
 def flags(
     counts: Iterable[Count], field: str, since: str, *, path: str = "/traces", words: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Bars of rules and such, in the colour of the strongest verdict of their calls."""
+    """Bars of rules and such, in the colour of the verdict that most of their calls got; the blocked part apart.
+
+    A call that several rules found something in counts for each, so the strongest verdict would colour them all.
+    """
     return [
         bar(
             count.name,
             count.traces,
             path + formats.query({field: count.name, "since": since}),
             label=(words or {}).get(count.name, ""),
-            kind="block" if count.blocked else "redact" if count.redacted else "alert" if count.alerted else "",
+            part=count.blocked if usual(count) != "block" else 0,
+            kind=usual(count),
         )
         for count in counts
     ]
+
+
+def usual(count: Count) -> str:
+    """The verdict that most of the calls got; of two that are as common, the stronger; empty where all passed."""
+    most = max(count.blocked, count.redacted, count.alerted)
+    ordered = (("block", count.blocked), ("redact", count.redacted), ("alert", count.alerted))
+    return next((kind for kind, calls in ordered if calls and calls == most), "")
 
 
 def traces_of(field: str, name: str, since: str) -> str:

@@ -57,11 +57,11 @@ def percent(part: float, whole: float) -> str:
 
 
 def change(now: float, before: float) -> str:
-    """The change against the time before as `+12 %`, or words where there is nothing to compare."""
+    """The change against the time before as `12 % more than before`, or words where there is nothing to compare."""
     if not before:
-        return "none in previous" if now else "none, as previous"
+        return "none before" if now else "none before either"
     share = 100 * (now - before) / before
-    return f"{share:+.0f} % vs previous" if abs(share) >= 0.5 else "same as previous"
+    return f"{abs(share):.0f} % {'more' if share > 0 else 'less'} than before" if abs(share) >= 0.5 else "as before"
 
 
 def iso(at: float) -> str:
@@ -100,6 +100,24 @@ def ago(clock: Callable[[], float]) -> Callable[[float], str]:
         return f"{text} ago" if seconds > 0 else f"in {text}"
 
     return words
+
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """`Firefox 145 on Linux` of a User-Agent header; what is not of a browser stays as it is, cut short."""
+    mark, name = next(((mark, name) for mark, name in _BROWSERS if mark in agent), ("", ""))
+    if not mark:
+        return agent[:60] or "unknown"
+    mark = "Version/" if name == "Safari" and "Version/" in agent else mark
+    version = agent.partition(mark)[2].partition(".")[0].partition(" ")[0][:4]
+    system = next((system for mark, system in _SYSTEMS if mark in agent), "")
+    return f"{name} {version}".strip() + (f" on {system}" if system else "")
 
 
 def points(values: Sequence[float], width: float, height: float) -> str:

@@ -58,6 +58,7 @@ class Pages:
             day=formats.day,
             ago=formats.ago(clock),
             points=formats.points,
+            browser=formats.browser,
             query=formats.query,
         )
         env.globals.update(asset=statics.url, words=all_words(), needs=Need)

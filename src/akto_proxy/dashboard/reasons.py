@@ -13,11 +13,22 @@ ACTS = {
 }
 
 
+LEARNED = {
+    "prompt-injection": "A learned detector read this text as an attempt to override the assistant's instructions.",
+    "system-prompt-extraction": "A learned detector read this text as an attempt to get the hidden instructions.",
+    "jailbreak": "A learned detector read this text as an attempt to talk the model out of its limits.",
+    "person": "A learned detector read this as the name of a person.",
+    "location": "A learned detector read this as the name of a place.",
+    "organization": "A learned detector read this as the name of an organisation.",
+}
+"""What a finding of a learned detector means: it has no pattern that could be shown."""
+
+
 def reason(decision: Decision, rule: Rule | None) -> str:
     """A few sentences. `rule` is the shipped rule of the decision, None for a policy's own. Holds no protected text:
     the example is the rule's own, from the tables that ship.
     """
-    return " ".join(part for part in (_found(decision), _looked(rule), _policy(decision)) if part)
+    return " ".join(part for part in (_found(decision), _looked(decision, rule), _policy(decision)) if part)
 
 
 def _found(decision: Decision) -> str:
@@ -30,9 +41,9 @@ def _found(decision: Decision) -> str:
     return f"Found {times} in the {where}, with a score of {decision.score:.2f}."
 
 
-def _looked(rule: Rule | None) -> str:
+def _looked(decision: Decision, rule: Rule | None) -> str:
     if rule is None:
-        return ""
+        return LEARNED.get(decision.rule, "")
     checks = []
     if rule.validator:
         checks.append("its check digits or form are right")

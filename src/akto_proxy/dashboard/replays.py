@@ -8,16 +8,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from akto_proxy.dashboard.conversation import turns
 from akto_proxy.dashboard.workshop import Draft, Workshop
-from akto_proxy.errors import AktoProxyError
 from akto_proxy.model import Direction, Finding, Role, Segment, Trace, trace_from_dict
 from akto_proxy.policy.compile import PolicySet
-from akto_proxy.policy.replay import Report, Scan, replay
+from akto_proxy.policy.replay import Report, Scan
+from akto_proxy.policy.replay import replay as judged
 from akto_proxy.store.face import Filter, TraceStore
 
 MOST = 100_000
@@ -45,6 +45,14 @@ class Job:
     def share(self) -> float:
         """Per cent done."""
         return 100.0 if self.state == "done" else round(100 * self.done / max(1, self.total), 1)
+
+    def seen(self) -> Job:
+        """The job as it is at this moment, for a page: one that ends while the page is made would be shown half.
+
+        The state is read first: the report is there before a job says that it is done.
+        """
+        state = self.state
+        return replace(self, state=state)
 
 
 class Replays:
@@ -82,14 +90,15 @@ class Replays:
 
     def now(self, old: Draft, new: Draft, traces: Iterable[Trace]) -> Report:
         """A replay of a few traces at once, for a preview."""
-        return replay(traces, old.policies, new.policies, self._scanner(old, new))
+        return judged(traces, old.policies, new.policies, self._scanner(old, new))
 
     def _run(self, job: Job, old: Draft, new: Draft, where: Filter) -> None:
         try:
-            job.report = replay(self._kept(job, where, MOST), old.policies, new.policies, self._scanner(old, new))
+            job.report = judged(self._kept(job, where, MOST), old.policies, new.policies, self._scanner(old, new))
             job.state = "stopped" if job.stop.is_set() else "done"
-        except (AktoProxyError, ValueError, KeyError, TypeError) as error:
-            job.state, job.problem = "failed", f"{type(error).__name__} after {job.done} traces"
+        except Exception as error:  # noqa: BLE001 - a job whose thread is gone would run for ever
+            job.problem = f"{type(error).__name__} after {job.done} traces"
+            job.state = "failed"
 
     def _kept(self, job: Job, where: Filter, most: int) -> Iterator[Trace]:
         for record in self._traces.export(where):

@@ -83,11 +83,12 @@
     async copy(b) { try { await navigator.clipboard.writeText(b.dataset.copy); say("Copied."); } catch { say("The browser did not allow copying.", "bad"); } },
     dialog(b) { $("#" + b.dataset.dialog)?.showModal(); },
     close(b) { b.closest("dialog")?.close(); },
+    fill(b) { const at = $("#" + b.dataset.fill); at.value = b.dataset.text; at.form?.requestSubmit(); },
     print() { print(); },
     live(b) { follow(b, b.getAttribute("aria-pressed") !== "true"); },
   };
   document.addEventListener("click", (e) => {
-    const b = e.target.closest("[data-theme-toggle],[data-menu],[data-copy],[data-dialog],[data-close],[data-print],[data-live]");
+    const b = e.target.closest("[data-theme-toggle],[data-menu],[data-copy],[data-dialog],[data-close],[data-fill],[data-print],[data-live]");
     if (b) { const key = Object.keys(acts).find((k) => k in b.dataset); if (key) return void acts[key](b); }
     const row = e.target.closest("tr.link");
     if (row && !e.target.closest("a,button,input,label") && !getSelection().toString()) { const a = $("a", row); if (a) a.click(); }
@@ -141,6 +142,7 @@
   // ---- playground as a stream: chunks go in, what would be let through comes out ----
   addEventListener("DOMContentLoaded", () => {
     times(); charts(); setInterval(times, 15000);
+    $$(".tabs [aria-current]").forEach((t) => { t.parentElement.scrollLeft = t.offsetLeft - 24; });
     const live = $("[data-live]"); if (live && new URLSearchParams(location.search).has("live")) follow(live, true);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", charts);
   });

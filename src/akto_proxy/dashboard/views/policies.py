@@ -97,6 +97,7 @@ def pack_rows(parts: House) -> list[dict[str, Any]]:
         own = {policy.name for policy in file.policies}
         controls = _controls(file.policies)
         rows.append({"key": key, "file": file, "on": len(own & names), "of": len(own), "controls": controls})
+        rows[-1]["frameworks"] = _by_framework(controls)
     return rows
 
 
@@ -104,6 +105,15 @@ def pack_rows(parts: House) -> list[dict[str, Any]]:
 def pack_file(text: str, key: str) -> PolicyFile:
     """A shipped pack, read once: their texts do not change while the program runs."""
     return parse_file(text, key)
+
+
+def _by_framework(controls: Sequence[str]) -> dict[str, list[str]]:
+    """`GDPR:Art.25` and `GDPR:Art.32` as GDPR with two numbers: what they have in common is said once."""
+    found: dict[str, list[str]] = {}
+    for control in controls:
+        framework, _, number = control.partition(":")
+        found.setdefault(framework, []).append(number)
+    return found
 
 
 def _controls(policies: Sequence[Any]) -> list[str]:

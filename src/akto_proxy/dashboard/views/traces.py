@@ -24,7 +24,7 @@ from akto_proxy.store.face import By, Filter, Summary
 AREA = Area()
 PAGE = 50
 EXPORT_MOST = 100_000
-MORE = ("from", "to", "severity", "status", "session", "agent", "team", "key", "ip")
+MORE = ("from", "to", "severity", "outcome", "status", "session", "agent", "team", "key", "ip")
 CHOICES = (By.ENDPOINT, By.MODEL, By.RULE, By.OUTCOME)
 
 
