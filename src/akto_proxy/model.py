@@ -1,7 +1,8 @@
 """The nouns, one frozen dataclass each. Everything else in the house makes them, moves them or shows them.
 
-Only the standard library is imported, so any folder may use them. A Finding and a Decision never hold the text they
-are about: what cannot be held cannot be logged. A Trace holds texts, already masked unless the operator chose else.
+Only the standard library and `light` are imported, so any folder may use them. A Finding and a Decision never hold the
+text they are about: what cannot be held cannot be logged. A Trace holds texts, already masked unless the operator
+chose else.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 from functools import cache
 from typing import Any
+
+from akto_proxy.light import light
 
 
 class Action(IntEnum):
@@ -63,6 +66,7 @@ class Mode(StrEnum):
     MONITOR = "monitor"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A string, its place in a body (an RFC 6901 JSON pointer, or a name such as `query/q`), its role and direction.
@@ -78,6 +82,7 @@ class Segment:
     key: str = ""
 
 
+@light
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """A rule saw something at [start, end) (character offsets of one segment). Never holds the text.
@@ -95,6 +100,7 @@ class Finding:
     score: float = 1.0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a policy made of the findings of one rule at one place.
@@ -122,6 +128,7 @@ class Decision:
     controls: tuple[str, ...] = ()
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who called, as far as the request says. `key` is a keyed hash of the credential, never the credential."""
@@ -134,6 +141,7 @@ class Caller:
     session: str = ""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Message:
     """One direction of an exchange as kept: headers without credentials, body masked (or as `CAPTURE` says).
@@ -148,6 +156,7 @@ class Message:
     truncated: bool = False
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the model server reported them; `estimated` when it did not and characters / 4 stand in."""
@@ -157,6 +166,7 @@ class Usage:
     estimated: bool = False
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Microseconds: the whole exchange, our guard's share, upstream's first and last byte, the client's first byte."""
@@ -168,6 +178,7 @@ class Timing:
     first_byte: int = 0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Trace:
     """An exchange that is over, as data: what passed, what was decided, how long it took.

@@ -125,11 +125,12 @@ class GuardedExchange:
 
     def _request_guarded(self, data: bytes) -> Forward | Refusal | Ask:
         headers = self._head.headers
+        said = _said(headers)
         read = wire_body.read(
             self._route,
             Direction.REQUEST,
-            _header(headers, b"content-type"),
-            _header(headers, b"content-encoding"),
+            said.get(b"content-type", b""),
+            said.get(b"content-encoding", b""),
             data,
             max_size=self._shared.options.request_limit,
         )
@@ -217,10 +218,11 @@ class GuardedExchange:
     def head(self, status: int, headers: Headers) -> Answer:
         """The upstream's head to the caller's."""
         self._status = status
-        self._answer_type = _header(headers, b"content-type")
-        self._answer_encoding = _header(headers, b"content-encoding")
+        said = _said(headers)
+        self._answer_type = said.get(b"content-type", b"")
+        self._answer_encoding = said.get(b"content-encoding", b"")
         kind = kinds.answer_kind(self._route, status, self._answer_type) if self._applies else "pass"
-        kept = [(name, value) for name, value in headers if not _internal(name)]
+        kept = [pair for pair in headers if not _internal(pair[0])]
         kept.append((b"x-akto-trace-id", self.id.encode("ascii")))
         if kind == "stream" and (self._answer_encoding not in (b"", b"identity") or not self._guards_streams()):
             kind = "whole" if self._guards_streams() else "pass"
@@ -515,7 +517,7 @@ class GuardedExchange:
             self._usage = self._stream_usage(over=not (self.cut or client_gone))
         elif not self._response.headers:
             self._response.headers = self._answer_headers
-        verdict = max((decision.action for decision in decisions), default=Action.ALLOW)
+        verdict = max([decision.action for decision in decisions]) if decisions else Action.ALLOW
         return Trace(
             id=self.id,
             started=self._started,
@@ -539,8 +541,8 @@ class GuardedExchange:
             timing=Timing(total, self._guard_ns // 1000, upstream_first, total, first_byte),
             request=shared.recorder.message(self._request),
             response=shared.recorder.message(self._response),
-            decisions=tuple(merged(decisions)),
-            tags=tuple(("tool", name) for name in (stream.tools if stream is not None else self._tools)),
+            decisions=tuple(merged(decisions)) if decisions else (),
+            tags=tuple([("tool", name) for name in (stream.tools if stream is not None else self._tools)]),
         )
 
     # ---- small parts
@@ -593,11 +595,26 @@ def _header(headers: Headers, name: bytes) -> bytes:
     return b""
 
 
+def _said(headers: Headers) -> dict[bytes, bytes]:
+    """The first value of each header, by its name in lower case."""
+    return {name.lower(): value for name, value in reversed(headers)}
+
+
 def _without(headers: Headers, names: Sequence[bytes]) -> Headers:
     return [(key, value) for key, value in headers if key.lower() not in names]
 
 
 def _internal(name: bytes) -> bool:
     """Headers of Hugging Face's gateway that name inner addresses, and ours, which upstream must not set."""
-    lower = name.lower()
-    return lower.startswith(b"x-proxied-") or lower in _OURS
+    known = _INNER.get(name)
+    if known is None:
+        lower = name.lower()
+        known = lower.startswith(b"x-proxied-") or lower in _OURS
+        if len(_INNER) < _MOST_NAMES:
+            _INNER[name] = known
+    return known
+
+
+_INNER: dict[bytes, bool] = {}
+"""What was said of names before: those of a model server are few, and their number here is bounded."""
+_MOST_NAMES = 256

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from akto_proxy.errors import UpstreamError
+from akto_proxy.light import light
 from akto_proxy.model import Direction, Finding, Segment, Trace
 from akto_proxy.policy.clause import ExternalCheck, unanswered
 
@@ -19,6 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 """Header pairs in wire order. Names keep their case; compare them with `.lower()`."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class RequestHead:
     """A request as its head says it: `target` is the raw origin-form target, `ip` the peer address as text."""
@@ -30,6 +32,7 @@ class RequestHead:
     scheme: str = "http"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Forward:
     """Send this upstream. `target` and `headers` are ready but for Host, framing and hop-by-hop ones (the shell's)."""
@@ -42,6 +45,7 @@ class Forward:
     """Seconds the upstream may stay silent at least (Hugging Face's `X-Scale-Up-Timeout`)."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer of our own. `body` is in the route's own error form; `reason` is a stable word for metrics."""
@@ -78,6 +82,7 @@ class AnswerMode(Enum):
     STREAM = "stream"  # call `chunk` for what comes and send what it returns, then `end`
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The head of the answer as the caller may see it. Framing (length or chunks) is the shell's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 
 from akto_proxy.wire.route import Route
@@ -40,11 +41,16 @@ _NDJSON: Final = frozenset(
     )
 )
 _FORM: Final = "application/x-www-form-urlencoded"
+_USUAL: Final = 80
 _TEXTUAL: Final = frozenset(("application/xml", "application/yaml", "application/x-yaml", "application/javascript"))
 
 
 def media_type(content_type: bytes) -> str:
     """The media type alone, in lower case, without parameters."""
+    return (_usual_media_type if len(content_type) < _USUAL else _media_type)(content_type)
+
+
+def _media_type(content_type: bytes) -> str:
     return content_type.partition(b";")[0].strip().lower().decode("latin-1")
 
 
@@ -120,7 +126,16 @@ def text_encoding(data: bytes) -> str:
 
 def is_plain_charset(content_type: bytes) -> bool:
     """False when a charset is declared in which ASCII text may be written with other bytes (UTF-7, EBCDIC, ...)."""
+    return (_usual_charset if len(content_type) < _USUAL else _is_plain_charset)(content_type)
+
+
+def _is_plain_charset(content_type: bytes) -> bool:
     return all(_PLAIN_CHARSETS.fullmatch(found[1]) for found in _CHARSET.finditer(content_type))
+
+
+# Nearly every call says one of a handful of types. Callers choose them, so a bounded number of short ones is kept.
+_usual_media_type = lru_cache(256)(_media_type)
+_usual_charset = lru_cache(256)(_is_plain_charset)
 
 
 def is_binary(data: bytes) -> bool:

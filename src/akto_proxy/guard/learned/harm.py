@@ -5,7 +5,6 @@ Trade-off: the model knows words and their neighbours, not intent; a chemist's q
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from akto_proxy.guard.learned.levels import FLOOR, score
@@ -47,11 +46,10 @@ class HarmDetector:
         return out
 
     def _look(self, text: str) -> Finding | None:
-        calm, *hazards = self._model.read(text).hazards
-        top = max(hazards)
-        logit = top + math.log(sum(math.exp(h - top) for h in hazards)) - calm
-        strength = score(logit, self._points)
+        reading = self._model.read(text)
+        strength = score(reading.harm, self._points)
         if strength < FLOOR:
             return None
-        hazard = hazards.index(top) + 1
+        hazards = reading.hazards[1:]
+        hazard = hazards.index(max(hazards)) + 1
         return Finding(0, len(text), f"harm-s{hazard}", f"HARM_S{hazard}", "harm", round(strength, 4))

@@ -7,7 +7,8 @@ loudest sentence speaks for the text, so one injected line is found in a long do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -28,12 +29,21 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model made of a text: logits for the roles user and tool, kinds, hazards, and its loudest sentences."""
+    """What the model made of a text: logits for the roles user and tool, kinds, hazards, and its loudest sentences.
+
+    `hazards` begins with the logit of none; `harm` is the logit of any of them against none.
+    """
 
     attack: tuple[float, float]
     kinds: tuple[float, ...]
     hazards: tuple[float, ...]
     spans: tuple[tuple[int, int], tuple[int, int]]
+    harm: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        calm, *hazards = self.hazards
+        top = max(hazards)
+        object.__setattr__(self, "harm", top + math.log(sum(math.exp(h - top) for h in hazards)) - calm)
 
 
 class TextModel:

@@ -53,8 +53,17 @@ class Structural(ABC):
 
     def check(self, segments: Sequence[Segment]) -> list[tuple[int, Finding]]:
         """Findings, each with the number of its segment."""
+        for segment in segments:  # nearly always none may, so that is asked first
+            if self.may(segment.text):
+                break
+        else:
+            return []
         chosen = answers(segments) if self.only_answers else spoken(segments)
         return [(number, finding) for number, text in chosen for finding in self.see(text)]
+
+    def may(self, text: str) -> bool:
+        """Whether `text` could hold what this detector sees, asked in a microsecond or less."""
+        return bool(text)
 
     @abstractmethod
     def see(self, text: str) -> list[Finding]:

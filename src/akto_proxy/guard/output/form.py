@@ -28,14 +28,16 @@ class InvisibleTextDetector(Structural):
     category = "invisible"
     entity = "INVISIBLE_TEXT"
 
+    def may(self, text: str) -> bool:
+        """All of these characters lie beyond ASCII."""
+        return not text.isascii()
+
     def see(self, text: str) -> list[Finding]:
         """A finding for each run.
 
         A long one or a tag character is nearly sure to be a message; one inside a word may hide that word from a
         filter; a lone one elsewhere is how some scripts and web pages are written.
         """
-        if text.isascii():
-            return []
         runs = [m.span() for m in _INVISIBLE.finditer(text)] + [m.span() for m in _JOINED.finditer(text)]
         out = []
         for start, end in sorted(runs)[:256]:

@@ -58,10 +58,12 @@ class ExfiltrationDetector(Structural):
     entity = "EXFILTRATION"
     only_answers = True
 
+    def may(self, text: str) -> bool:
+        """An address that is fetched has slashes."""
+        return "//" in text
+
     def see(self, text: str) -> list[Finding]:
         """Images first, then links that carry data."""
-        if "//" not in text:
-            return []
         found = []
         for start, end, url in _urls(_IMAGE, text, (1, 2)) if "![" in text or "<" in text else ():
             cargo = _cargo(url)
@@ -83,10 +85,12 @@ class UrlDetector(Structural):
     category = "misleading-url"
     entity = "URL"
 
+    def may(self, text: str) -> bool:
+        """An address has a scheme."""
+        return ":" in text
+
     def see(self, text: str) -> list[Finding]:
         """One finding for each address that looks misleading."""
-        if ":" not in text:
-            return []
         scored = ((start, end, _oddness(url)) for start, end, url in _urls(_ODD, text, (1,)))
         return [self.found(start, end, score) for start, end, score in scored if score]
 
