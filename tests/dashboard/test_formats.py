@@ -59,3 +59,22 @@ def test_lines_stay_in_their_box() -> None:
 )
 def test_a_browser_is_named_in_a_few_words(agent: str, shown: str) -> None:
     assert formats.browser(agent) == shown
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("caller key:ebda63b12b5a5bd9 (ada)", "ada, key ebda63b1"),
+        ("caller key:ebda63b12b5a5bd9", "key ebda63b1"),
+        ("caller ip:::1", "::1"),
+        ("caller user:a (b)", "a (b)"),
+        ("proxy edge-1", "proxy edge-1"),
+        ("", "this deployment"),
+    ],
+)
+def test_who_an_incident_is_about(subject: str, shown: str) -> None:
+    assert formats.whom(subject) == shown
+
+
+def test_how_often_is_said_from_the_second_time_on() -> None:
+    assert [formats.times(n) for n in (0, 1, 2)] == ["", "", ", 2 times"]

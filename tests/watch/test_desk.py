@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from akto_proxy.errors import ConfigError
-from akto_proxy.model import Action, Decision, IncidentState, Severity, Trace
+from akto_proxy.model import Action, Caller, Decision, IncidentState, Severity, Trace
 from akto_proxy.store.control import ProxyHealth
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.watch.anomaly import Anomaly
 from akto_proxy.watch.desk import Desk
-from akto_proxy.watch.facts import Fact, of_anomaly, of_certificate, of_decisions, of_health
+from akto_proxy.watch.facts import Fact, of_anomaly, of_certificate, of_decisions, of_health, spoken
 from akto_proxy.watch.respond import Responder, overrides, take_back
 from akto_proxy.watch.schema import parse_alerts
 
@@ -47,6 +48,38 @@ def test_one_cause_is_one_incident_told_once(control: SqlControlStore, trace: Ma
     assert [notice.event for notice in again.notices] == ["again"]
     assert len(control.incidents()) == 1
     assert [step.kind for step in control.steps(incident.id)] == ["opened", "again"]
+
+
+def test_several_rules_about_one_call_are_one_incident_and_one_alert(
+    control: SqlControlStore, trace: Make, decide: Decide
+) -> None:
+    desk = _desk(control)
+    rules = (("prompt-injection", "PROMPT_INJECTION"), ("injection-reveal-prompt", "SYSTEM_PROMPT_EXTRACTION"))
+    for turn in range(3):
+        decided = [decide(rule=rule, entity=entity, category="injection") for rule, entity in rules]
+        call = replace(trace(*decided, started=NOW), id=f"{turn:032x}")
+        told = desk.take(of_decisions(call), NOW + turn).notices
+        assert len(told) == (turn == 0)
+    desk.tick(NOW + 5)
+    [incident] = control.incidents()
+    assert (incident.title, incident.count) == ("Prompt injection blocked", 3)
+    assert len(incident.trace_ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("IBAN_CODE", "IBAN code"), ("US_SSN", "US SSN"), ("aws-access-key-id", "Aws access key ID"), ("", "")],
+)
+def test_names_are_told_as_words(name: str, words: str) -> None:
+    assert spoken(name) == words
+
+
+def test_a_caller_with_a_key_is_also_told_by_the_name_it_gives_itself(trace: Make, decide: Decide) -> None:
+    call = trace(decide(), started=NOW)
+    [named] = of_decisions(replace(call, caller=Caller(key="ab" * 8, user="ada")))
+    [forged] = of_decisions(replace(call, caller=Caller(key="ab" * 8, user="grace")))
+    assert named.subject == "caller key:abababababababab (ada)"
+    assert named.values["subject"] == forged.values["subject"] == "caller key:abababababababab"
 
 
 def test_what_is_worse_is_told_in_the_cooldown(control: SqlControlStore, trace: Make, decide: Decide) -> None:

@@ -102,6 +102,22 @@ def ago(clock: Callable[[], float]) -> Callable[[float], str]:
     return words
 
 
+def whom(subject: str) -> str:
+    """Who an incident is about, as people say it: `caller key:ebda63b12b5a5bd9 (ada)` is `ada, key ebda63b1`."""
+    kind, _, rest = subject.partition(" ")
+    if kind != "caller":
+        return subject or "this deployment"
+    field, _, value = rest.partition(":")
+    value, _, said = value.partition(" (") if field == "key" else (value, "", "")  # others choose all of their name
+    shown = f"key {value[:8]}" if field == "key" else value or rest
+    return f"{said.removesuffix(')')}, {shown}" if said else shown
+
+
+def times(count: int) -> str:
+    """How often, after a title: nothing for once, `, 3 times` for more."""
+    return "" if count < 2 else f", {number(count)} times"
+
+
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
     ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS X", "macOS"),

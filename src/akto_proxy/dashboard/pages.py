@@ -59,6 +59,8 @@ class Pages:
             ago=formats.ago(clock),
             points=formats.points,
             browser=formats.browser,
+            whom=formats.whom,
+            times=formats.times,
             query=formats.query,
         )
         env.globals.update(asset=statics.url, words=all_words(), needs=Need)

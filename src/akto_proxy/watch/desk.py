@@ -72,6 +72,7 @@ class _Cause:
     ids: tuple[str, ...] = ()
     last: float = 0.0
     severity: int = 0
+    trace: str = ""
 
 
 class Desk:
@@ -122,6 +123,10 @@ class Desk:
             if len(cause.times) < rule.count:
                 return
         severity = rule.severity or fact.severity
+        trace = fact.trace_ids[-1] if fact.trace_ids else ""
+        if trace and trace == cause.trace and severity <= cause.severity:
+            return  # several rules about one call are one thing that happened
+        cause.trace = trace
         if now - cause.told < rule.cooldown and severity <= cause.severity:
             cause.more += 1
             cause.ids = (*cause.ids, *fact.trace_ids)[-MAX_KEPT_IDS:]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from akto_proxy.model import Action, Severity, Trace
+from akto_proxy.model import Action, Direction, Severity, Trace
 from akto_proxy.store.control import ProxyHealth
 from akto_proxy.watch.anomaly import Anomaly
 from akto_proxy.watch.observation import who
@@ -38,10 +38,25 @@ class Fact:
     trace_ids: tuple[str, ...] = ()
 
 
+_DONE = {Action.BLOCK: "blocked", Action.REDACT: "redacted"}
+_CAPITALS = frozenset(("iban", "bic", "ip", "mac", "url", "ssn", "itin", "nhs", "vat", "id", "pii", "us", "uk", "eu"))
+
+
+def spoken(name: str) -> str:
+    """An entity or rule as words: `PROMPT_INJECTION` is "Prompt injection", `IBAN_CODE` "IBAN code"."""
+    words = [word.upper() if word in _CAPITALS else word for word in name.lower().replace("-", "_").split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
 def of_decisions(trace: Trace) -> Iterator[Fact]:
-    """One fact for each decision of a trace."""
+    """One fact for each decision of a trace. Its subject also says how a caller with a key names itself, which proves
+    nothing, so nothing is grouped by it.
+    """
     caller = trace.caller
     name = who(caller.key, caller.user, caller.ip)
+    said = (caller.user or caller.agent)[:60] if caller.key else ""
+    subject = f"caller {name}" + (f" ({said})" if said else "")
     shared = {
         "source": "decision",
         "endpoint": trace.endpoint,
@@ -56,8 +71,8 @@ def of_decisions(trace: Trace) -> Iterator[Fact]:
         "subject": f"caller {name}",
     }
     for item in trace.decisions:
-        done = item.action.label
-        title = f"check '{item.rule}' could not run" if item.bypassed else f"{done}: {item.entity or item.rule}"
+        done = _DONE.get(item.action, "noticed")
+        title = f"Check {item.rule} could not run" if item.bypassed else f"{spoken(item.entity or item.rule)} {done}"
         values = shared | {
             "kind": item.rule,
             "severity": int(item.severity),
@@ -73,9 +88,11 @@ def of_decisions(trace: Trace) -> Iterator[Fact]:
             "count": item.count,
             "bypassed": item.bypassed,
         }
-        seen = f"policy {item.policy}, {item.direction.value}, {item.count} time(s)"
+        where = "request" if item.direction is Direction.REQUEST else "answer"
+        times = "" if item.count == 1 else f", {item.count} times"
+        seen = f"rule {item.rule} of policy {item.policy}, in the {where}{times}"
         yield Fact(
-            "decision", trace.started, title, f"caller {name}", item.severity, values,
+            "decision", trace.started, title, subject, item.severity, values,
             seen=seen, score=item.score, trace_ids=(trace.id,),
         )  # fmt: skip
 
@@ -97,7 +114,7 @@ def of_anomaly(item: Anomaly) -> Fact:
     if name.startswith(("key:", "user:", "ip:")):
         field_name, _, value = name.partition(":")
         values[field_name] = value
-    title = f"unusual {item.kind.replace('-', ' ')}"
+    title = f"Unusual {item.kind.replace('-', ' ')}"
     return Fact(
         "anomaly", item.at, title, item.subject, item.severity, values,
         item.expected, item.seen, item.since, item.score, item.trace_ids,
@@ -119,7 +136,7 @@ def of_health(health: ProxyHealth, at: float) -> Fact:
         "severity": int(Severity.HIGH),
     }
     seen = f"silent for {silent:.0f} s, {health.lag_seconds:.0f} s behind, {health.dropped} dropped"
-    return Fact("health", at, "proxy is not well", f"proxy {health.name}", Severity.HIGH, values, seen=seen)
+    return Fact("health", at, "Proxy is not well", f"proxy {health.name}", Severity.HIGH, values, seen=seen)
 
 
 def of_certificate(name: str, days_left: float, at: float) -> Fact:
@@ -132,4 +149,4 @@ def of_certificate(name: str, days_left: float, at: float) -> Fact:
         "severity": int(Severity.MEDIUM),
     }
     seen = f"{days_left:.1f} days left"
-    return Fact("health", at, "certificate ends soon", f"certificate {name}", Severity.MEDIUM, values, seen=seen)
+    return Fact("health", at, "Certificate ends soon", f"certificate {name}", Severity.MEDIUM, values, seen=seen)

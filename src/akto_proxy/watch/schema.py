@@ -142,7 +142,7 @@ DEFAULTS = (
     Rule(
         name="blocked",
         when="source == 'decision' and action == block and severity >= high",
-        group=("rule", "subject"),
+        group=("category", "subject"),
     ),
     Rule(name="bypassed", when="source == 'decision' and bypassed", severity=Severity.HIGH, group=("rule",)),
     Rule(

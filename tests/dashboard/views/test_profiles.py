@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.house import Options
 from akto_proxy.dashboard.views import profiles
-from akto_proxy.dashboard.views.profiles import newest, risk
+from akto_proxy.dashboard.views.profiles import about, newest, risk
 from akto_proxy.limits.schema import parse_limits
 from akto_proxy.model import Incident, IncidentState, Severity
 from akto_proxy.store.control import Person
@@ -117,3 +117,20 @@ def test_a_callers_incidents_stand_on_their_profile(filled: Any, control: Any, s
     client = sign_in("viewer")
     assert client.get("/callers/profile?field=shoe&value=1").status_code == 404
     assert client.get("/endpoints/profile?name=nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("subject", "field", "value", "expected"),
+    [
+        ("caller key:abc (ada)", "key", "abc", True),
+        ("caller key:abc (ada)", "user", "ada", True),
+        ("caller key:abc (ada)", "ip", "ada", False),
+        ("caller user:x (ada)", "user", "ada", False),
+        ("caller user:ada", "user", "ada", True),
+        ("endpoint ada", "user", "ada", False),
+    ],
+)
+def test_an_incident_is_found_by_key_and_by_the_name_given(
+    subject: str, field: str, value: str, expected: bool
+) -> None:
+    assert about(subject, field, value) is expected

@@ -175,10 +175,17 @@ def caller(request: Request, field: str = "", value: str = "") -> Response:
         "risk": risk(profile["count"]),
         "known": known,
         "limits": [limit for limit in limits_of(parts, field, value) if not limit.by or field in limit.by],
-        "incidents": [i for i in parts.control.incidents(limit=200) if i.subject == f"caller {field}:{value}"][:6],
+        "incidents": [i for i in parts.control.incidents(limit=200) if about(i.subject, field, value)][:6],
         **profile,
         "blocks": [b for b in parts.control.blocks() if b.until > now and (b.field, b.value) == (field, value)],
         "fields": FIELDS,
         "lasts": list(LONGEST),
     }
     return parts.pages.answer(request, "caller.html", values)
+
+
+def about(subject: str, field: str, value: str) -> bool:
+    """Whether an incident's subject is this caller; a key's subject also says which user or agent it named itself."""
+    keyed = subject.startswith("caller key:")
+    name, _, said = subject.partition(" (") if keyed else (subject, "", "")
+    return name == f"caller {field}:{value}" or (field in ("user", "agent") and said == f"{value})")
