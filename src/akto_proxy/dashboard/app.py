@@ -16,9 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from akto_proxy.dashboard.api import account as api_account
 from akto_proxy.dashboard.api import decisions as api_decisions
 from akto_proxy.dashboard.api import incidents as api_incidents
 from akto_proxy.dashboard.api import policy as api_policy
+from akto_proxy.dashboard.api import reports as api_reports
 from akto_proxy.dashboard.api import run as api_run
 from akto_proxy.dashboard.api import traces as api_traces
 from akto_proxy.dashboard.house import House, Options, house
@@ -130,7 +132,7 @@ _PAGES = (
     *(door, overview, traces, sessions, activity, exception, policies, policy_texts, trials),
     *(incidents, profiles, reports, settings, issued, reference),
 )
-_API = (api_traces, api_decisions, api_policy, api_incidents, api_run)
+_API = (api_traces, api_decisions, api_policy, api_incidents, api_reports, api_account, api_run)
 _AREAS = (*(module.AREA for module in (*_PAGES, *_API)), issued.API_AREA)
 
 

@@ -15,6 +15,7 @@ from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.views import incidents
 from akto_proxy.dashboard.web import API, Area
 from akto_proxy.model import IncidentState
+from akto_proxy.watch.respond import overrides
 
 AREA = Area(API, tag="incidents")
 
@@ -75,3 +76,17 @@ def unblock(request: Request, block_id: Id) -> Response:
     """Let a caller in again."""
     incidents.unblock(request, block_id)
     return answer({"removed": block_id})
+
+
+@AREA.get("/overrides", Need.READ)
+def override_list(request: Request) -> Response:
+    """Policies that are stricter for a time."""
+    parts = house(request)
+    return answer({"items": [item for item in overrides(parts.control) if item.until > parts.clock()]})
+
+
+@AREA.delete("/overrides/{override_id}", Need.RESPOND)
+def take_back(request: Request, override_id: Id) -> Response:
+    """End early that a policy is stricter for a time."""
+    incidents.no_longer_stricter(request, override_id)
+    return answer({"removed": override_id})

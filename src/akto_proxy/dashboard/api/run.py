@@ -15,7 +15,7 @@ from akto_proxy.dashboard.passwords import LONGEST, SHORTEST
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.views import settings
 from akto_proxy.dashboard.views.door import NAME
-from akto_proxy.dashboard.web import API, Area, me
+from akto_proxy.dashboard.web import API, Area
 from akto_proxy.store.control import Person
 
 AREA = Area(API, tag="administration")
@@ -43,12 +43,6 @@ class NewToken(BaseModel):
     name: str = Field(min_length=1, max_length=100)
     scope: Literal["ingest", "guard", "viewer", "analyst", "editor", "admin"]
     last: Literal["", "30d", "90d", "365d"] = ""
-
-
-@AREA.get("/me", Need.ACCOUNT)
-def who(request: Request) -> Response:
-    """Who asks, and as what."""
-    return answer({"name": me(request).name, "role": me(request).role.label})
 
 
 @AREA.get("/proxies", Need.READ)

@@ -200,32 +200,48 @@ def _account(request: Request, problem: str, status: int = 200) -> Response:
 @AREA.post("/account/password", Need.ACCOUNT)
 def change_password(request: Request, old: Text = "", password: Text = "", again: Text = "") -> Response:
     """Set one's own password; other sessions end."""
+    status, problem = changed_password(request, old, password, again)
+    return _account(request, problem, status) if problem else goto("/account?said=password")
+
+
+def changed_password(request: Request, old: str, password: str, again: str) -> tuple[int, str]:
+    """Set one's own password and end other sessions: (200, "") or the status and what was wrong.
+
+    Raises:
+        NotFoundError: who asks has no password here (single sign-on, an API token).
+    """
     parts, who = house(request), me(request)
     person = parts.control.person(who.name)
     if person is None or person.source != "local":
         raise NotFoundError("This account has no password here.")
     key = f"name:{who.name.lower()}"
     if parts.throttle.wait(key) > 0:
-        return _account(request, "Too many failed tries. Wait a moment.", 429)
+        return 429, "Too many failed tries. Wait a moment."
     if not parts.passwords.check(person.password, old):
         parts.throttle.failed(key)
-        return _account(request, "The old password is not right.", 422)
+        return 422, "The old password is not right."
     problem = problem_with(parts, who.name, password, again)
     if problem:
-        return _account(request, problem, 422)
+        return 422, problem
     parts.control.keep_person(_with_password(person, parts.passwords.hash(password)))
     parts.sessions.end_all(who.name, keep=who.session)
     parts.note(request, "password.change", who.name)
-    return goto("/account?said=password")
+    return 200, ""
 
 
 @AREA.post("/account/sessions/end", Need.ACCOUNT)
 def end_sessions(request: Request) -> Response:
     """Sign out everywhere else."""
-    parts, who = house(request), me(request)
-    parts.sessions.end_all(who.name, keep=who.session)
-    parts.note(request, "sessions.end", who.name)
+    ended_elsewhere(request)
     return goto("/account?said=removed")
+
+
+def ended_elsewhere(request: Request) -> int:
+    """End every other session of who asks, and log it; how many ended."""
+    parts, who = house(request), me(request)
+    ended = parts.sessions.end_all(who.name, keep=who.session)
+    parts.note(request, "sessions.end", who.name)
+    return ended
 
 
 def _with_password(person: Person, encoded: str) -> Person:

@@ -21,7 +21,7 @@ from akto_proxy.store.control import Version
 from akto_proxy.store.face import Filter
 
 AREA = Area()
-PREVIEW = 60
+PREVIEW = 40
 DAYS = 7
 
 

@@ -167,10 +167,19 @@ def unblock_caller(request: Request, id: Short, back: Short = "") -> Response:  
 @AREA.post("/incidents/overrides/end", Need.RESPOND)
 def end_override(request: Request, id: Short) -> Response:  # noqa: A002
     """End early that a policy is stricter for a time."""
-    parts = house(request)
-    if not take_back(parts.control, id, me(request).name, parts.clock()):
-        raise NotFoundError("This is not in force any more.")
+    no_longer_stricter(request, id)
     return goto("/incidents/blocked?said=removed", request)
+
+
+def no_longer_stricter(request: Request, override_id: str) -> None:
+    """Take back that a policy is stricter for a time.
+
+    Raises:
+        NotFoundError: it is not in force (any more).
+    """
+    parts = house(request)
+    if not take_back(parts.control, override_id, me(request).name, parts.clock()):
+        raise NotFoundError("This is not in force any more.")
 
 
 def unblock(request: Request, block_id: str) -> None:

@@ -24,7 +24,7 @@ from akto_proxy.store.face import Bucket, By, Count, Filter
 AREA = Area()
 MOST = 40
 HOUR = 3600.0
-MINE, EVERYBODYS = 25_000, 75_000
+MINE, EVERYBODYS = 10_000, 30_000
 """Calls that the lists of a profile count at most: of the one it is about, and of all in the same time. Both bound how
 long a store may have to look; older ones are left out and the page says so."""
 KINDS = {"user": By.USER, "agent": By.AGENT, "key": By.KEY, "team": By.TEAM, "ip": By.IP}
