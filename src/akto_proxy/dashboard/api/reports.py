@@ -40,16 +40,19 @@ Reported = Annotated[Reporting, Query()]
 @AREA.get("/reports/report.pdf", Need.EXPORT, response_class=Pdf)
 def pdf(request: Request, query: Reported) -> Response:
     """The report as a PDF file; 404 where the server has no Chromium to print it."""
-    return reports.pdf(request)
+    answer: Response = reports.pdf(request)
+    return answer
 
 
 @AREA.get("/reports/days.csv", Need.EXPORT, response_class=Csv)
 def days(request: Request, query: Reported) -> Response:
     """Calls, verdicts, errors and tokens of each day."""
-    return reports.days_csv(request)
+    answer: Response = reports.days_csv(request)
+    return answer
 
 
 @AREA.get("/reports/controls.csv", Need.EXPORT, response_class=Csv)
 def controls(request: Request, query: Reported) -> Response:
     """The control evidence."""
-    return reports.controls_csv(request)
+    answer: Response = reports.controls_csv(request)
+    return answer
