@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
-from akto_proxy.cli.limiting import Gates, limiting
+from akto_proxy.cli.gates import Gates
+from akto_proxy.cli.limiting import joined, limiting
 from akto_proxy.cli.worker import handler, proxy_options
 from akto_proxy.config.settings import load
 from akto_proxy.exchange.handler import Guardrails
+from akto_proxy.limits.learned import Learned, rows_of, write_learned
+from akto_proxy.limits.schema import Limit
 from akto_proxy.model import Action, Trace
 from akto_proxy.proxy.server import Server
 from tests_support import free_port
@@ -318,3 +321,52 @@ def test_a_stream_within_its_budget_is_whole(tmp_path: Path) -> None:
         assert place.traces[-1].outcome == "ok"
 
     run(tmp_path, work, {"name": "l", "count": "tokens", "limit": 1000, "per": "1d", "reserve": 10, "by": ["ip"]})
+
+
+def _learned(limit: int, mode: str = "enforce") -> list[tuple[int, str]]:
+    only = {"endpoint": ["*"], "user": ["?*"]}
+    entry = {"name": "learned.p.user.requests", "limit": limit, "per": 3600, "by": ["user"], "mode": mode, "only": only}
+    return [(2, json.dumps(entry))]
+
+
+async def _until(place: Place, status: int) -> None:
+    """Until a call of a user of its own, who has used nothing, is answered so; at most five seconds."""
+    for number in range(50):
+        if (await place.statuses(2, headers={"X-User-Id": f"{status}-{number}"}))[1] == status:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no second call was answered {status}")
+
+
+@pytest.mark.parametrize("written", [(), ({"name": "w", "limit": 1000, "by": ["ip"]},)])
+def test_a_learned_limit_comes_and_goes_without_a_restart(tmp_path: Path, written: tuple[dict[str, Any], ...]) -> None:
+    async def work(place: Place) -> None:
+        ann = {"X-User-Id": "ann"}
+        assert await place.statuses(3, headers=ann) == [200, 200, 200]
+        write_learned(tmp_path, rows_of(_learned(1)))
+        await _until(place, 429)
+        assert await place.statuses(3) == [200, 200, 200]  # who says no user is counted by none
+        write_learned(tmp_path, rows_of(_learned(1, "shadow")))
+        await _until(place, 200)
+        write_learned(tmp_path, [])
+        await asyncio.sleep(0.7)
+        assert await place.statuses(3, headers=ann) == [200, 200, 200]
+
+    run(tmp_path, work, *written)
+
+
+def test_learned_limits_are_in_force_from_the_start_where_they_were_before(tmp_path: Path) -> None:
+    write_learned(tmp_path, rows_of(_learned(1)))
+
+    async def work(place: Place) -> None:
+        assert await place.statuses(2, headers={"X-User-Id": "ann"}) == [200, 429]
+
+    run(tmp_path, work)
+
+
+def test_a_written_limit_stands_for_a_learned_one_of_its_name() -> None:
+    written = (Limit(name="a", limit=1), Limit(name="b", limit=1))
+    learned = (Learned(0, Limit(name="b", limit=9)), Learned(5, Limit(name="c", limit=9)))
+    limits, numbers = joined(written, learned)
+    assert [limit.name for limit in limits] == ["a", "b", "c"]
+    assert numbers == (0, 1, 2 + 5)

@@ -30,7 +30,7 @@ from akto_proxy.proxy.core import Door
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from akto_proxy.cli.limiting import Refuser
+    from akto_proxy.cli.gates import Refuser
 
 _log = structlog.get_logger("akto_proxy.keys")
 _DAY = 86_400.0

@@ -1,7 +1,7 @@
 """Limits joined to the data plane: a gate built from the settings, for this machine's workers or for many machines.
 
-The gate stands before the guard: a refused call costs the proxy its head and nothing else. It must not make a call
-wait without Redis, so everything else here is memory and one lock.
+Limits that were learned and accepted come from a file that is looked at twice a second, and join those of the settings
+without a restart. A machine without any limit maps no file and asks no Redis until the first one comes.
 """
 
 from __future__ import annotations
@@ -9,244 +9,147 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
 
+from akto_proxy.cli.gates import LimitGate, Refuser
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
-from akto_proxy.errors import ConfigError
+from akto_proxy.errors import ConfigError, StorageError
 from akto_proxy.exchange.caller import Callers, Holder
-from akto_proxy.exchange.face import Headers, Refusal, RequestHead
 from akto_proxy.limits.blocks import Blocks
-from akto_proxy.limits.book import Call, Grant, Refused
-from akto_proxy.limits.headers import message, refused_headers
-from akto_proxy.limits.limiter import LimitCounters, Limiter
+from akto_proxy.limits.learned import SLOTS, Learned, LearnedFile
+from akto_proxy.limits.limiter import Limiter
 from akto_proxy.limits.redis import BEAT, RedisLimiter
-from akto_proxy.limits.schema import parse_limits
+from akto_proxy.limits.schema import Limit, parse_limits
 from akto_proxy.limits.shared import SharedTable
-from akto_proxy.model import Trace
-from akto_proxy.proxy.core import Gate, Late, Meter
 
 FOLDER = "limits"
 _FLUSH_EVERY = 0.05
+_LOOK_EVERY = 0.5
 _REAP_EVERY = 30.0
 _log = structlog.get_logger("akto_proxy.limits")
 
 
-class Refuser(Protocol):
-    """Who says no in the route's own form."""
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where buckets are kept."""
 
-    def refuse(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
-        """A refusal."""
-        ...
-
-
-@dataclass(slots=True)
-class GateCounters:
-    """What the gate did, for metrics."""
-
-    blocked: int = 0
-    limits: LimitCounters = field(default_factory=LimitCounters)
+    limiter: Limiter | RedisLimiter
+    table: SharedTable
+    columns: int
+    client: Any = None
 
 
-class LimitGate:
-    """Refuses blocked callers and those over a limit; settles when an exchange is over.
+class Limiting:
+    """The gate and what keeps it alive: run `run()` as a task, and call `close()` at the end.
 
     Args:
-        limiter: of this machine or of many; None when there are no limits.
-        blocks: callers that are refused.
-        callers: reads who calls.
-        refuser: makes the refusal.
-        place: names the endpoint of a path.
+        gate: what callers meet; it is given its limiter here.
+        written: the limits of the settings.
+        learned: those that were learned and accepted.
+        build: makes the backend for these limits and their numbers, once there is any.
+
+    Raises:
+        StorageError: DATA_DIR cannot be written.
     """
 
     def __init__(
         self,
-        limiter: Limiter | RedisLimiter | None,
-        blocks: Blocks,
-        callers: Callers,
-        refuser: Refuser,
-        place: Callable[[str], str],
+        gate: LimitGate,
+        written: Sequence[Limit],
+        learned: LearnedFile,
+        build: Callable[[Sequence[Limit], Sequence[int]], Backend],
     ) -> None:
-        self._limiter = limiter
-        self._blocks = blocks
-        self._callers = callers
-        self._refuser = refuser
-        self._place = place
-        self.counters = GateCounters()
-        self.has_late = limiter is not None and limiter.book.has_late
-        if limiter is not None:
-            self.counters.limits = limiter.counters
+        self.gate = gate
+        self._written = tuple(written)
+        self._learned = learned
+        self._build = build
+        self._backend: Backend | None = None
+        self._told = ""
+        learned.look()
+        self._use()
 
-    def enter(self, head: RequestHead) -> Refusal | Grant | bool | Awaitable[Refusal | Grant | bool]:
-        """A refusal, or what must be settled when the exchange is over."""
-        caller = self._callers.read(head.headers, head.ip)
-        until = self._blocks.until(caller)
-        if until:
-            self.counters.blocked += 1
-            said = "This caller is blocked by the operator for a time."
-            return self._refuser.refuse("caller_blocked", 403, said, head)
-        if self._limiter is None:
-            return True
-        path = head.target.partition(b"?")[0].decode("latin-1")
-        call = Call(caller, self._place(path), path, _length(head.headers))
-        if isinstance(self._limiter, Limiter):
-            return self._answer(self._limiter.enter(call), head)
-        return self._later(self._limiter, call, head)
+    def look(self) -> bool:
+        """Put learned limits in force that were accepted since, and let go those taken back; whether any were.
 
-    async def _later(self, limiter: RedisLimiter, call: Call, head: RequestHead) -> Refusal | Grant:
-        return self._answer(await limiter.enter(call), head)
+        Raises:
+            StorageError: DATA_DIR cannot be written.
+        """
+        if not self._learned.look():
+            return False
+        self._use()
+        _log.info("learned limits in force", names=[item.limit.name for item in self._learned.limits])
+        return True
 
-    def _answer(self, found: Grant | Refused, head: RequestHead) -> Refusal | Grant:
-        if isinstance(found, Grant):
-            return found
-        assert self._limiter is not None
-        refusal = self._refuser.refuse("limited", 429, message(found), head)
-        extra = refused_headers(found, self._limiter.book.limits)
-        trace = replace(refusal.trace, outcome="limited") if refusal.trace else None
-        return replace(refusal, headers=[*refusal.headers, *extra], trace=trace)
-
-    def named(self, token: Any, model: str, tools: Sequence[str]) -> Late | Awaitable[Late | None] | None:
-        """Model and tools are known: limits that count by them may still refuse."""
-        limiter = self._limiter
-        if limiter is None or not isinstance(token, Grant):
-            return None
-        if isinstance(limiter, Limiter):
-            return self._late(limiter.named(token, model, tools))
-        return self._named_later(limiter, token, model, tools)
-
-    async def _named_later(self, limiter: RedisLimiter, grant: Grant, model: str, tools: Sequence[str]) -> Late | None:
-        return self._late(await limiter.named(grant, model, tools))
-
-    def _late(self, found: Refused | None) -> Late | None:
-        if found is None or self._limiter is None:
-            return None
-        return found.limit.name, message(found), refused_headers(found, self._limiter.book.limits)
-
-    def meter(self, token: Any) -> Meter | None:
-        """What ends a stream whose budget is used up; None where no limit counts what passes."""
-        limiter = self._limiter
-        if limiter is None or not isinstance(token, Grant) or not any(limit.counted for limit in token.limits):
-            return None
-
-        def spent(used: tuple[int, int, int]) -> tuple[str, str] | None:
-            name = limiter.progress(token, *used)
-            return (name, f"Limit '{name}' is used up: the answer ends here.") if name else None
-
-        return spent
-
-    def leave(self, token: Any, trace: Trace | None) -> None:
-        """The exchange is over."""
-        if isinstance(token, Grant) and self._limiter is not None:
-            self._limiter.leave(token, trace)
-
-
-class Gates:
-    """Several gates as one: all must let a call in; the first that refuses undoes those before it."""
-
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = tuple(gates)
-        self.has_late = any(gate.has_late for gate in gates)
-
-    def enter(self, head: RequestHead) -> Any:
-        """A refusal, or the tokens of all gates."""
-        tokens: list[Any] = []
-        for number, gate in enumerate(self._gates):
-            entered: Any = gate.enter(head)
-            if isinstance(entered, Refusal):
-                self.leave(tokens, None)
-                return entered
-            if isinstance(entered, Awaitable):
-                return self._rest(head, number, entered, tokens)
-            tokens.append(entered)
-        return tokens
-
-    async def _rest(self, head: RequestHead, number: int, waiting: Awaitable[Any], tokens: list[Any]) -> Any:
-        try:
-            entered = await waiting
-            for gate in [*self._gates[number + 1 :], None]:
-                if isinstance(entered, Refusal):
-                    self.leave(tokens, None)
-                    return entered
-                tokens.append(entered)
-                if gate is not None:
-                    entered = gate.enter(head)
-                    entered = await entered if isinstance(entered, Awaitable) else entered
-        except BaseException:
-            self.leave(tokens, None)
-            raise
-        return tokens
-
-    def named(self, token: Sequence[Any], model: str, tools: Sequence[str]) -> Any:
-        """What the gate says that looks at bodies; there is one of that kind."""
-        for gate, each in zip(self._gates, token, strict=False):
-            if gate.has_late:
-                return gate.named(each, model, tools)
-        return None
-
-    def meter(self, token: Sequence[Any]) -> Meter | None:
-        """The meters of all gates as one; None where none has any."""
-        found = [gate.meter(each) for gate, each in zip(self._gates, token, strict=False)]
-        meters = [meter for meter in found if meter is not None]
-        if len(meters) < 2:
-            return meters[0] if meters else None
-        return lambda used: next((ended for meter in meters if (ended := meter(used)) is not None), None)
-
-    def leave(self, token: Sequence[Any], trace: Trace | None) -> None:
-        """Give every gate its token back."""
-        for gate, each in zip(self._gates, token, strict=False):
-            gate.leave(each, trace)
-
-
-@dataclass(slots=True)
-class Limiting:
-    """The gate and what keeps it alive: run `run()` as a task, and call `close()` at the end."""
-
-    gate: LimitGate
-    table: SharedTable | None = None
-    columns: int = 0
-    limiter: RedisLimiter | None = None
-    client: Any = None
+    def _use(self) -> None:
+        limits, numbers = joined(self._written, self._learned.limits)
+        if self._backend is not None:
+            self._backend.limiter.replace(limits, numbers)
+        elif limits:
+            self._backend = self._build(limits, numbers)
+            self.gate.use(self._backend.limiter)
 
     async def run(self) -> None:
-        """Settle with Redis, and clean up after workers that died, until cancelled. Tells when Redis goes and comes."""
-        beat = reap = 0.0
-        told = ""
+        """Look for learned limits, settle with Redis, and clean up after workers that died, until cancelled."""
+        beat = reap = look = 0.0
         while True:
-            await asyncio.sleep(_FLUSH_EVERY if self.limiter else _REAP_EVERY)
+            remote = self._remote
+            await asyncio.sleep(_FLUSH_EVERY if remote else _LOOK_EVERY)
             now = time.monotonic()
-            if self.limiter is not None:
+            if remote is not None:
                 due = now - beat >= BEAT
                 beat = now if due else beat
-                await self.limiter.flush(beat=due)
-                if self.limiter.trouble != told:
-                    told = self.limiter.trouble
-                    _tell(told)
-            if self.table is not None and now - reap >= _REAP_EVERY:
+                await self._flush(remote, beat=due)
+            if now - look >= _LOOK_EVERY:
+                look = now
+                try:
+                    self.look()
+                except StorageError as error:
+                    _log.error("learned limits cannot be put in force", reason=str(error))
+            if self._backend is not None and now - reap >= _REAP_EVERY:
                 reap = now
-                self.table.reap(self.columns)
+                self._backend.table.reap(self._backend.columns)
+
+    @property
+    def _remote(self) -> RedisLimiter | None:
+        limiter = self._backend.limiter if self._backend is not None else None
+        return limiter if isinstance(limiter, RedisLimiter) else None
+
+    async def _flush(self, remote: RedisLimiter, *, beat: bool) -> None:
+        """Settle with Redis; tells when Redis goes and comes."""
+        await remote.flush(beat=beat)
+        if remote.trouble == self._told:
+            return
+        self._told = remote.trouble
+        if self._told:
+            said = "LIMITS_URL does not answer: each limit's `away` applies; see docs/limits.md"
+            _log.error(said, kind=self._told)
+        else:
+            _log.info("LIMITS_URL answers again: limits hold over all machines")
 
     async def close(self) -> None:
         """Give files and connections back."""
-        if self.limiter is not None:
-            await self.limiter.close()
-            await self.client.aclose()
-        if self.table is not None:
-            self.table.close()
+        if self._remote is not None and self._backend is not None:
+            await self._remote.close()
+            await self._backend.client.aclose()
+        if self._backend is not None:
+            self._backend.table.close()
 
 
-def _tell(trouble: str) -> None:
-    if trouble:
-        _log.error("LIMITS_URL does not answer: each limit's `away` applies; see docs/limits.md", kind=trouble)
-    else:
-        _log.info("LIMITS_URL answers again: limits hold over all machines")
+def joined(written: Sequence[Limit], learned: Sequence[Learned]) -> tuple[tuple[Limit, ...], tuple[int, ...]]:
+    """All limits in force, each with the number of its shared bucket. A written limit stands for a learned namesake."""
+    names = {limit.name for limit in written}
+    more = [item for item in learned if item.limit.name not in names]
+    limits = (*written, *(item.limit for item in more))
+    return limits, (*range(len(written)), *(len(written) + item.slot for item in more))
 
 
 def limiting(settings: Settings, refuser: Refuser, holder: Callable[[bytes], Holder | None] | None = None) -> Limiting:
@@ -256,29 +159,34 @@ def limiting(settings: Settings, refuser: Refuser, holder: Callable[[bytes], Hol
         ConfigError: the limits cannot be used.
         StorageError: DATA_DIR cannot be written.
     """
-    limits = parse_limits(settings.limits)
+    written = parse_limits(settings.limits)
     key = key_of(settings, "deployment.key")
     callers = Callers(key, settings.trusted_proxies, holder)
     blocks = Blocks(settings.data_path, time.time)
-    if not limits:
-        return Limiting(LimitGate(None, blocks, callers, refuser, place(settings)))
+    gate = LimitGate(None, blocks, callers, refuser, place(settings))
     columns = max(8, 2 * settings.worker_count + 2)
-    shared = SharedTable(Path(settings.data_path) / FOLDER, overflow=len(limits), columns=columns)
-    if not settings.limits_url:
-        limiter = Limiter(limits, shared.table, now=time.time_ns, secret=key)
-        return Limiting(LimitGate(limiter, blocks, callers, refuser, place(settings)), shared, columns)
-    client = redis_client(settings.limits_url)
-    remote = RedisLimiter(
-        limits,
-        client,
-        shared.table,
-        now=time.time_ns,
-        clock=time.monotonic,
-        secret=sha256(settings.limits_url.encode()).digest(),  # bucket names must be the same on all machines
-        name=f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}",
-    )
-    gate = LimitGate(remote, blocks, callers, refuser, place(settings))
-    return Limiting(gate, shared, columns, remote, client)
+
+    def build(limits: Sequence[Limit], numbers: Sequence[int]) -> Backend:
+        shared = SharedTable(Path(settings.data_path) / FOLDER, overflow=len(written) + SLOTS, columns=columns)
+        if not settings.limits_url:
+            limiter = Limiter(limits, shared.table, now=time.time_ns, secret=key, numbers=numbers)
+            return Backend(limiter, shared, columns)
+        client = redis_client(settings.limits_url)
+        remote = RedisLimiter(
+            limits,
+            client,
+            shared.table,
+            now=time.time_ns,
+            clock=time.monotonic,
+            secret=sha256(settings.limits_url.encode()).digest(),  # bucket names must be the same on all machines
+            name=f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}",
+            numbers=numbers,
+        )
+        return Backend(remote, shared, columns, client)
+
+    if settings.limits_url:
+        redis_client(settings.limits_url)  # a URL that cannot be used refuses the start, not the first limit
+    return Limiting(gate, written, LearnedFile(settings.data_path), build)
 
 
 def redis_client(url: str) -> Any:
@@ -321,10 +229,3 @@ def place(settings: Settings) -> Callable[[str], str]:
         return settings.endpoint_name
 
     return named
-
-
-def _length(headers: Headers) -> int:
-    for name, value in headers:
-        if len(name) == 14 and name.lower() == b"content-length":
-            return int(value) if value.isdigit() and len(value) < 12 else 0
-    return 0

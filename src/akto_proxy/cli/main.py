@@ -12,7 +12,7 @@ from importlib import metadata
 import typer
 from rich.console import Console
 
-from akto_proxy.cli import data, keys, policy, scan, spool, traces, watch
+from akto_proxy.cli import data, keys, learning, policy, scan, spool, traces, watch
 from akto_proxy.cli.audit import app as audit_app
 from akto_proxy.cli.doctor import doctor, validate
 from akto_proxy.cli.run import proxy, server, up
@@ -50,6 +50,7 @@ app.add_typer(spool.app, name="spool")
 app.add_typer(audit_app, name="audit")
 app.add_typer(watch.app, name="watch")
 app.add_typer(keys.app, name="keys")
+app.add_typer(learning.app, name="limits")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Measures that a server took, in force here: blocked callers and stricter policies, from two small files.
+"""Measures that a server took, in force here: blocked callers, stricter policies, learned limits, from small files.
 
 The server (or whoever fetches from it) replaces the files; each worker looks at their time of change twice a second.
 So a measure is in force within a second or so, stays in force while the server is away, and ends by its own time. A
@@ -24,6 +24,7 @@ from akto_proxy.errors import AktoProxyError
 from akto_proxy.exchange.handler import Guardrails
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.limits.blocks import Blocked, write_blocks
+from akto_proxy.limits.learned import write_learned
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.stricter import DEEDS, stricter
 from akto_proxy.watch.respond import OVERRIDES_FILE, write_overrides
@@ -141,5 +142,7 @@ def write(folder: Path, said: Any) -> None:
     """
     blocks = [Blocked(str(field), str(value), float(until)) for field, value, until in said["blocks"]]
     rows = [(str(row["policy"]), str(row["do"]), float(row["until"])) for row in said["overrides"]]
+    limits = [{"slot": int(row["slot"]), "limit": dict(row["limit"])} for row in said.get("limits", ())]
     write_blocks(folder, blocks)
     write_overrides(folder, rows)
+    write_learned(folder, limits)

@@ -24,10 +24,12 @@ from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError
 from akto_proxy.limits.blocks import Blocked, write_blocks
+from akto_proxy.limits.learned import rows_of, write_learned
 from akto_proxy.store.control import ControlStore
 from akto_proxy.store.face import Fresh, Summary, TraceStore
 from akto_proxy.watch.desk import Desk, Output
 from akto_proxy.watch.facts import Fact, of_anomaly, of_certificate, of_decisions, of_health
+from akto_proxy.watch.learning import accepted
 from akto_proxy.watch.notify.courier import Courier
 from akto_proxy.watch.notify.schema import parse_channels
 from akto_proxy.watch.observation import Observation, of_summary, of_trace
@@ -226,6 +228,7 @@ class Watching:
         write_blocks(self._parts.folder, [item for item in blocks if item.until > now])
         found = overrides(self._parts.control)
         write_overrides(self._parts.folder, [(item.policy, item.do, item.until) for item in found if item.until > now])
+        write_learned(self._parts.folder, rows_of(accepted(self._parts.control)))
 
     def _save(self) -> None:
         self._parts.control.set_state(BASELINES, self._parts.watch.dump())

@@ -21,10 +21,11 @@ import structlog
 import uvloop
 
 from akto_proxy.cli import build, logs, pulled
+from akto_proxy.cli.gates import Gates
 from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.lasting import lasting
-from akto_proxy.cli.limiting import Gates, limiting
+from akto_proxy.cli.limiting import limiting
 from akto_proxy.cli.measures import Strictness, obey
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of

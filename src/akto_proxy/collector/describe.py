@@ -56,7 +56,9 @@ def _ours() -> Tree:
         "content": {"application/yaml": {"schema": {"type": "string"}}},
     }
     measures = _route(
-        "Blocked callers and stricter policies in force, with an ETag.", {200: "Measures"}, (304, 401, 403, 503)
+        "Blocked callers, stricter policies and learned limits in force, with an ETag.",
+        {200: "Measures"},
+        (304, 401, 403, 503),
     )
     return {
         "/v1/measures": {"get": measures},
@@ -200,9 +202,10 @@ def _schemas() -> Tree:
             "name", name=text, version=text, policy_version=text, lag=count, lag_seconds=real, dropped=count,
         ),
         "Measures": _object(
-            "blocks overrides",
+            "blocks overrides limits",
             blocks={"type": "array", "items": {"type": "array", "description": "Field, value, end (Unix seconds)."}},
             overrides={"type": "array", "items": _object("policy do until", policy=text, do=text, until=real)},
+            limits={"type": "array", "items": _object("slot limit", slot=count, limit={"type": "object"})},
         ),
         "Accepted": _object("accepted", accepted=success),
         "Success": _object("success", success=success),

@@ -1,4 +1,5 @@
-"""The measures in force, for proxies that run apart from their server: who is blocked, which policies are stricter.
+"""The measures in force, for proxies that run apart from their server: who is blocked, which policies are stricter,
+which learned limits hold.
 
 A proxy asks twice a second, so the answer has an ETag and is usually 304. It says nothing of why or by whom.
 """
@@ -15,7 +16,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from akto_proxy.collector.access import INGEST, Access
+from akto_proxy.limits.learned import rows_of
 from akto_proxy.store.control import ControlStore
+from akto_proxy.watch.learning import accepted
 from akto_proxy.watch.respond import overrides
 
 PATH = "/v1/measures"
@@ -26,7 +29,7 @@ def add_measures(app: FastAPI, access: Access, control: ControlStore, now: Calla
 
     @app.get(PATH)
     async def measures(request: Request) -> Response:
-        """Blocked callers and stricter policies, each with its end, with an ETag; 304 when they are the same."""
+        """Blocked callers, stricter policies, learned limits, with an ETag; 304 when they are the same."""
         await access.check(request, INGEST)
         data = orjson.dumps(await asyncio.to_thread(in_force, control, now()))
         tag = f'"{sha256(data).hexdigest()[:16]}"'
@@ -37,7 +40,9 @@ def add_measures(app: FastAPI, access: Access, control: ControlStore, now: Calla
 
 
 def in_force(control: ControlStore, now: float) -> dict[str, Any]:
-    """`blocks`: [field, value, until]; `overrides`: {policy, do, until}; those whose time is not over."""
+    """`blocks`: [field, value, until]; `overrides`: {policy, do, until}; those whose time is not over; `limits`: {slot,
+    limit}.
+    """
     return {
         "blocks": sorted([item.field, item.value, item.until] for item in control.blocks() if item.until > now),
         "overrides": [
@@ -45,4 +50,5 @@ def in_force(control: ControlStore, now: float) -> dict[str, Any]:
             for item in overrides(control)
             if item.until > now
         ],
+        "limits": rows_of(accepted(control)),
     }

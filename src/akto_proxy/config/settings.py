@@ -114,6 +114,14 @@ class Settings(BaseSettings):
     endpoints: tuple[EndpointLabel, ...] = Field((), description="Parts of the upstream with their own label (file).")
     limits: tuple[dict[str, Any], ...] = Field((), description="Rate, token and stream limits (file; docs/limits.md).")
     limits_url: str = Field("", description="redis:// URL to share limits between machines. Empty: this machine.")
+    learn_days: Annotated[float, Field(ge=1, le=365)] = Field(7.0, description="Days that limits are learned from.")
+    learn_least_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        3, description="Different days with calls that a learned limit needs."
+    )
+    learn_percentile: Annotated[float, Field(ge=50, le=100)] = Field(
+        99.0, description="Percent of what was usual that a learned limit allows, before headroom."
+    )
+    learn_headroom: Annotated[float, Field(ge=0, le=100)] = Field(0.5, description="Share added to that percentile.")
     alerts: dict[str, Any] = Field({}, description="Alert rules, quiet hours, escalation (file; docs/watch.md).")
     notify: tuple[dict[str, Any], ...] = Field((), description="Where alerts go (file; docs/watch.md).")
 

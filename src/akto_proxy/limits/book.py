@@ -115,14 +115,21 @@ class Book:
         limits: what the operator chose.
         secret: keys the bucket names, so that nobody can aim at somebody else's bucket.
         known: whether a caller's bucket was ever marked as known.
+        numbers: which shared bucket of the table is whose, the same in all workers; in order if None.
     """
 
-    def __init__(self, limits: Sequence[Limit], secret: bytes, known: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        secret: bytes,
+        known: Callable[[int], bool],
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self.limits = tuple(limits)
         self._secret = secret[:64]
         self._known = known
         self._buckets: dict[tuple[object, ...], tuple[_Bucket, ...]] = {}
-        numbered = tuple(enumerate(limits))
+        numbered = tuple(zip(numbers or range(len(limits)), limits, strict=True))
         fields = {number: {*limit.by, *limit.only} for number, limit in numbered}
         self._early = tuple(item for item in numbered if not _LATE & fields[item[0]])
         self._by_tool = tuple(item for item in numbered if "tool" in fields[item[0]])

@@ -31,13 +31,27 @@ class Limiter:
         table: where buckets are (of this process, or shared by all workers).
         now: Unix nanoseconds.
         secret: see Book.
+        numbers: see Book.
     """
 
-    def __init__(self, limits: Sequence[Limit], table: Table, *, now: Callable[[], int], secret: bytes) -> None:
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        table: Table,
+        *,
+        now: Callable[[], int],
+        secret: bytes,
+        numbers: Sequence[int] | None = None,
+    ) -> None:
         self._table = table
         self._now = now
-        self.book = Book(limits, secret, table.is_known)
+        self._secret = secret
+        self.book = Book(limits, secret, table.is_known, numbers)
         self.counters = LimitCounters()
+
+    def replace(self, limits: Sequence[Limit], numbers: Sequence[int] | None = None) -> None:
+        """Other limits from now on. Calls under way are settled by those that let them in."""
+        self.book = Book(limits, self._secret, self._table.is_known, numbers)
 
     def enter(self, call: Call) -> Grant | Refused:
         """Take what the call needs from every bucket it falls in, or say which one has too little."""

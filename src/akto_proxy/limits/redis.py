@@ -85,6 +85,7 @@ class RedisLimiter:
         name: unlike that of any other process, without spaces.
         timeout: seconds a decision may take.
         prefix: of all keys; the braces put them in one slot of a cluster.
+        numbers: see Book.
     """
 
     def __init__(
@@ -99,10 +100,13 @@ class RedisLimiter:
         name: str,
         timeout: float = 0.1,
         prefix: str = "akto-proxy:{limits}:",
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self._pipe = Pipeline(client)
-        self._local = Limiter([_share(limit) for limit in limits], local, now=now, secret=secret)
-        self.book = Book(limits, secret, local.is_known)
+        shares = [_share(limit) for limit in limits]
+        self._local = Limiter(shares, local, now=now, secret=secret, numbers=numbers)
+        self._secret = secret
+        self.book = Book(limits, secret, local.is_known, numbers)
         self.counters: LimitCounters = self._local.counters
         self._table = local
         self._clock = clock
@@ -115,6 +119,11 @@ class RedisLimiter:
         self._serial = 0
         self.trouble = ""
         """Why Redis is away: the kind of the last failure; "" while it answers."""
+
+    def replace(self, limits: Sequence[Limit], numbers: Sequence[int] | None = None) -> None:
+        """Other limits from now on. Calls under way are settled by those that let them in."""
+        self._local.replace([_share(limit) for limit in limits], numbers)
+        self.book = Book(limits, self._secret, self._table.is_known, numbers)
 
     @property
     def trips(self) -> int:

@@ -33,8 +33,10 @@ Late = tuple[str, str, Headers]
 class Gate(Protocol):
     """Limits: asked when a head came, again when the body came, told when the exchange is over."""
 
-    has_late: bool
-    """Whether `named` has anything to say."""
+    @property
+    def has_late(self) -> bool:
+        """Whether `named` has anything to say; it may change while running."""
+        ...
 
     def named(self, token: Token, model: str, tools: Sequence[str]) -> Late | Awaitable[Late | None] | None:
         """The body came, names this model and offers these tools: None to go on."""

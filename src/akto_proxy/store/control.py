@@ -138,8 +138,46 @@ class ProxyHealth:
     policy_problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A limit that was learned. `state` is `proposed`, `accepted`, `dismissed`, `withdrawn` or `replaced` (it was
+    learned again, and is not found any more); times are Unix seconds.
+
+    `entry` is the limit as it would stand in the settings file, as JSON; its `mode` says whether it is enforced or only
+    counted once accepted. The rest says what it was computed from: calls from `since` to `until`, on `days` days, in
+    `samples` samples of `callers` callers, of which `percentile` percent were at most `usual`, the largest `peak`; with
+    it `refused` of the `calls` of that time would have been refused, of `refused_callers` callers. `slot` numbers the
+    accepted ones, -1 for the others.
+    """
+
+    id: str
+    name: str
+    state: str
+    made: float
+    endpoint: str
+    kind: str
+    count: str
+    entry: str
+    since: float
+    until: float
+    days: int
+    samples: int
+    callers: int
+    calls: int
+    percentile: float
+    headroom: float
+    usual: float
+    peak: float
+    refused: int
+    refused_callers: int
+    by: str = ""
+    decided: float = 0.0
+    slot: int = -1
+
+
 class ControlStore(Protocol):
-    """Keeps people, tokens, policy versions, marks, views, incidents, blocks, settings, health and the audit log.
+    """Keeps people, tokens, policy versions, marks, views, incidents, blocks, learned limits, settings, health and the
+    audit log.
 
     Raises StorageError when the database cannot.
     """
@@ -289,6 +327,22 @@ class ControlStore(Protocol):
 
     def unblock(self, block_id: str) -> None:
         """Let a caller in again."""
+        ...
+
+    def proposals(self, states: Sequence[str] = ()) -> Sequence[Proposal]:
+        """Learned limits in these states (none: in any), last made first."""
+        ...
+
+    def proposal(self, proposal_id: str) -> Proposal | None:
+        """One learned limit."""
+        ...
+
+    def keep_proposal(self, proposal: Proposal) -> None:
+        """Add one."""
+        ...
+
+    def move_proposal(self, proposal: Proposal, states: Sequence[str]) -> bool:
+        """Replace it, if it is still in one of these states; whether it was. Of two who decide at once one wins."""
         ...
 
     def setting(self, name: str) -> str:

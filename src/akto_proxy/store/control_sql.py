@@ -29,6 +29,7 @@ from akto_proxy.store.control import (
     Delivery,
     Mark,
     Person,
+    Proposal,
     ProxyHealth,
     Step,
     Token,
@@ -322,6 +323,28 @@ class SqlControlStore:
     def unblock(self, block_id: str) -> None:
         """Let a caller in again."""
         self._delete(tables.block, "id", block_id)
+
+    def proposals(self, states: Sequence[str] = ()) -> Sequence[Proposal]:
+        """Learned limits in these states (none: in any), last made first."""
+        columns = tables.proposal.c
+        query = select(tables.proposal).order_by(columns.made.desc(), columns.name, columns.id)
+        return [Proposal(**row) for row in self._rows(query.where(columns.state.in_(states)) if states else query)]
+
+    def proposal(self, proposal_id: str) -> Proposal | None:
+        """One learned limit."""
+        rows = self._rows(select(tables.proposal).where(tables.proposal.c.id == proposal_id))
+        return Proposal(**rows[0]) if rows else None
+
+    def keep_proposal(self, proposal: Proposal) -> None:
+        """Add one."""
+        self._put(tables.proposal, asdict(proposal))
+
+    def move_proposal(self, proposal: Proposal, states: Sequence[str]) -> bool:
+        """Replace it, if it is still in one of these states."""
+        columns = tables.proposal.c
+        here = (columns.id == proposal.id) & columns.state.in_(states)
+        with self._begin() as db:
+            return db.execute(update(tables.proposal).where(here).values(**asdict(proposal))).rowcount > 0
 
     def setting(self, name: str) -> str:
         """A value set on a page, empty where none."""

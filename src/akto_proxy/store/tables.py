@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -127,6 +127,34 @@ block = Table(
     Column("reason", Text, nullable=False),
     Column("by", String(320), nullable=False),
     Column("at", Float, nullable=False),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("made", Float, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("count", String(20), nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("callers", Integer, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("percentile", Float, nullable=False),
+    Column("headroom", Float, nullable=False),
+    Column("usual", Float, nullable=False),
+    Column("peak", Float, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("refused_callers", Integer, nullable=False),
+    Column("by", String(320), nullable=False),
+    Column("decided", Float, nullable=False),
+    Column("slot", Integer, nullable=False),
 )
 
 setting = Table(
