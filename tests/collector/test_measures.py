@@ -13,7 +13,7 @@ NOW = 1_780_531_200.0
 
 async def test_measures_are_told_when_they_change(client: httpx.AsyncClient, control: SqlControlStore) -> None:
     empty = await client.get("/v1/measures")
-    assert empty.json() == {"blocks": [], "overrides": []}
+    assert empty.json() == {"blocks": [], "overrides": [], "limits": []}
     same = await client.get("/v1/measures", headers={"if-none-match": empty.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
     control.block(Block("1", "user", "eve", NOW + 60, "because", "root", NOW))
@@ -23,5 +23,6 @@ async def test_measures_are_told_when_they_change(client: httpx.AsyncClient, con
     assert told.json() == {
         "blocks": [["user", "eve", NOW + 60]],
         "overrides": [{"policy": "soft", "do": "enforce", "until": NOW + 60}],
+        "limits": [],
     }
     assert b"because" not in told.content
