@@ -50,7 +50,6 @@ def test_several_processes_say_what_one_says(tmp_path: Path, monkeypatch: pytest
     assert one.moves == {
         (Action.ALERT, Action.BLOCK): 20,
         (Action.ALLOW, Action.BLOCK): 20,
-        (Action.ALLOW, Action.ALLOW): 20,
     }
     two = replaying.replayed(records(), settings, OLD, NEW, processes=2)
     assert two == one

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from akto_proxy.model import Action, Caller, Decision, Direction, Finding, Message, Segment, Severity, Trace
-from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.compile import Plan, PolicySet
 from akto_proxy.policy.replay import replay
 
 
@@ -30,7 +30,7 @@ def trace(number: int, *rules: str, body: str = "masked") -> Trace:
     )
 
 
-def nothing(_: Trace, __: PolicySet) -> list[tuple[Segment, list[Finding]]]:
+def nothing(_: Trace, __: PolicySet, ___: Plan) -> list[tuple[Segment, list[Finding]]]:
     return []
 
 
@@ -56,7 +56,7 @@ def test_verdicts_move_from_old_to_new(redacting, blocking):
 
 
 def test_what_the_kept_text_still_shows_counts_once(redacting, blocking):
-    def scan(item: Trace, _: PolicySet) -> list[tuple[Segment, list[Finding]]]:
+    def scan(item: Trace, _: PolicySet, __: Plan) -> list[tuple[Segment, list[Finding]]]:
         return [(Segment("a@b.co", "/m"), [Finding(0, 6, "email", "EMAIL_ADDRESS", "pii", 0.9)])]
 
     report = replay([trace(1, "email", body="a@b.co"), trace(2, body="a@b.co")], redacting, blocking, scan)

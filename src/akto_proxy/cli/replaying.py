@@ -20,8 +20,8 @@ from akto_proxy.errors import BodyError, ConfigError
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.guard.scanner import Scanner
 from akto_proxy.model import Direction, Finding, Message, Role, Segment, Trace, trace_from_dict
-from akto_proxy.policy.compile import PolicySet
-from akto_proxy.policy.replay import Report, Scanned, replay, scope_of
+from akto_proxy.policy.compile import Plan, PolicySet
+from akto_proxy.policy.replay import Report, Scanned, replay
 from akto_proxy.policy.schema import Policy
 from akto_proxy.store.face import Filter
 from akto_proxy.store.open import open_traces
@@ -89,10 +89,10 @@ class _Judges:
         traces = (_trace(data, where) for where, data in records)
         return replay(traces, self._before.policies, self._after.policies, self._scanned)
 
-    def _scanned(self, trace: Trace, policies: PolicySet) -> Scanned:
+    def _scanned(self, trace: Trace, policies: PolicySet, plan: Plan) -> Scanned:
         if self._last[0] is not trace:
             self._last = (trace, texts(trace))
-        return scanned(trace, self._last[1], self._guards[id(policies)])
+        return scanned(self._last[1], self._guards[id(policies)], plan)
 
 
 def stored(settings: Settings, since: float) -> Iterator[Record]:
@@ -136,9 +136,8 @@ def texts(trace: Trace) -> list[Segment]:
     return found
 
 
-def scanned(trace: Trace, segments: Sequence[Segment], guard: Guard) -> Scanned:
-    """The kept texts of a trace with what the guard finds in them."""
-    plan = guard.policies.plan(scope_of(trace))
+def scanned(segments: Sequence[Segment], guard: Guard, plan: Plan) -> Scanned:
+    """The kept texts of a trace with what the rules of a plan find in them."""
     found: list[tuple[Segment, Sequence[Finding]]] = []
     for direction in Direction:
         own = [segment for segment in segments if segment.direction is direction]

@@ -15,7 +15,7 @@ import orjson
 from akto_proxy.dashboard.conversation import turns
 from akto_proxy.dashboard.workshop import Draft, Workshop
 from akto_proxy.model import Direction, Finding, Role, Segment, Trace, trace_from_dict
-from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.compile import Plan, PolicySet
 from akto_proxy.policy.replay import Report, Scan
 from akto_proxy.policy.replay import replay as judged
 from akto_proxy.store.face import Filter, TraceStore
@@ -109,15 +109,15 @@ class Replays:
 
     def _scanner(self, old: Draft, new: Draft) -> Scan:
         drafts = {id(draft.policies): draft for draft in (old, new)}
-        enabled = {
-            key: frozenset[str]().union(*(draft.policies.everything().enabled(side) for side in Direction))
-            for key, draft in drafts.items()
-        }
 
-        def scan(trace: Trace, policies: PolicySet) -> Sequence[tuple[Segment, Sequence[Finding]]]:
+        def scan(trace: Trace, policies: PolicySet, plan: Plan) -> Sequence[tuple[Segment, Sequence[Finding]]]:
+            found: list[tuple[Segment, Sequence[Finding]]] = []
             segments = segments_of(trace)
-            found = self._workshop.scan(drafts[id(policies)], segments, enabled[id(policies)])
-            return list(zip(segments, found, strict=True))
+            for side in Direction:
+                own = [segment for segment in segments if segment.direction is side]
+                if own:
+                    found += zip(own, self._workshop.scan(drafts[id(policies)], own, plan.enabled(side)), strict=True)
+            return found
 
         return scan
 

@@ -97,6 +97,10 @@ class PolicySet:
         """A plan of all policies in force, scopes left aside."""
         return Plan(list(self.clauses()), self.known, self._ids)
 
+    def part(self, clauses: Sequence[Clause]) -> Plan:
+        """A plan of some of the clauses of this set."""
+        return Plan(clauses, self.known, self._ids)
+
     def rule_ids(self, item: Clause) -> frozenset[str]:
         """The detection rules and detectors whose findings this clause takes."""
         return self._ids[item.index]
