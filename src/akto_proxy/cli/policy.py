@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from akto_proxy.cli import build, versions
+from akto_proxy.cli.asking import Asking
 from akto_proxy.cli.pull import translated
 from akto_proxy.cli.replaying import exported, replayed, stored
 from akto_proxy.config import assets
@@ -44,6 +45,9 @@ app = typer.Typer(
 )
 
 Files = Annotated[list[str], typer.Argument(help="Policy files, or names of packs that ship.")]
+AskExternal = Annotated[
+    bool, typer.Option("--ask-external", help="Ask external checks too: the texts go to the checkers.")
+]
 File = Annotated[str, typer.Argument(help="A policy file, or the name of a pack that ships.")]
 
 
@@ -89,20 +93,24 @@ def validate(files: Files) -> None:
 def prove(
     files: Files,
     report: Annotated[str, typer.Option("--junit", help="Write a JUnit report here, for CI.")] = "",
+    ask_external: AskExternal = False,
 ) -> None:
     """Run the cases of policy files. Exit code 1 when one misses."""
     settings = load(os.environ)
+    ask = Asking() if ask_external else None
     results = []
     for name in files:
         file = parse_file(read(name)[1], name)
         guard = build.guard(settings, file.policies)
-        results += [(name, result) for result in run_cases(file, guard.policies, guard.scanner.scan)]
+        results += [(name, result) for result in run_cases(file, guard.policies, guard.scanner.scan, ask)]
     if report:
         write(report, junit(results))
     missed = [(name, result) for name, result in results if result.problems]
     for name, result in missed:
         typer.echo(f"FAIL {name}: {result.case.name}: {'; '.join(result.problems)}")
     typer.echo(f"{len(results) - len(missed)} of {len(results)} cases passed")
+    if unasked := sum(result.unasked for _, result in results):
+        typer.echo(f"{unasked} were judged without their external check; --ask-external asks it")
     raise typer.Exit(1 if missed or not results else 0)
 
 
@@ -158,12 +166,13 @@ def replay_(
     old: Annotated[str, typer.Option(help="Compare with this file or pack; the configured policies if none.")] = "",
     since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 7d.")] = "24h",
     traces: Annotated[str, typer.Option(help="A JSON lines export instead of the store; `-` for standard input.")] = "",
+    ask_external: AskExternal = False,
 ) -> None:
     """Judge kept traffic by NEW and by the old policies: what would newly be blocked, redacted, or let pass."""
     settings = load(os.environ)
     kept = exported(traces) if traces else stored(settings, time.time() - seconds(since))
     before = policies_of([old]) if old else build.policies(settings)
-    report = replayed(kept, settings, before, policies_of([new]), os.cpu_count() or 1)
+    report = replayed(kept, settings, before, policies_of([new]), os.cpu_count() or 1, ask=ask_external)
     show_report(report)
 
 
@@ -256,6 +265,8 @@ def show_report(report: Report) -> None:
     told = {action.label: report.newly(action) for action in Action}
     console.print(f"{report.total} calls: " + ", ".join(f"{count} newly {name}" for name, count in told.items()))
     console.print(f"{report.masked} had masked findings, {report.without_bodies} were kept without bodies.")
+    if report.unasked:
+        console.print(f"{report.unasked} may hang on an external check that was not asked; --ask-external asks it.")
     for (before, after), count in report.changed.items():
         move = (before, after)
         console.print(f"{before.label} -> {after.label}: {count}", markup=False)

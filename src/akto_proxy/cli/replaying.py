@@ -15,6 +15,7 @@ from pathlib import Path
 import orjson
 
 from akto_proxy.cli import build
+from akto_proxy.cli.asking import Asking
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import BodyError, ConfigError
 from akto_proxy.exchange.shared import Guard
@@ -38,14 +39,20 @@ _judges: list[_Judges] = []  # of a helping process: made once, by its initialis
 
 
 def replayed(
-    records: Iterable[Record], settings: Settings, old: Sequence[Policy], new: Sequence[Policy], processes: int = 1
+    records: Iterable[Record],
+    settings: Settings,
+    old: Sequence[Policy],
+    new: Sequence[Policy],
+    processes: int = 1,
+    *,
+    ask: bool = False,
 ) -> Report:
-    """What the new policies would make of kept traces, against the old ones.
+    """What the new policies would make of kept traces, against the old ones; `ask` lets checks outside have a say.
 
     Raises:
         ConfigError: a record is no trace. PolicyError: policies cannot be used.
     """
-    judges = _Judges(settings, old, new)  # compiles, too, what the helpers then find on disk
+    judges = _Judges(settings, old, new, ask)  # compiles, too, what the helpers then find on disk
     rest = iter(records)
     first = list(islice(rest, FEW))
     more = list(islice(rest, 1)) if len(first) == FEW else []
@@ -53,14 +60,14 @@ def replayed(
         return judges.replay(chain(first, more, rest))
     report = Report()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _prepare, (settings, tuple(old), tuple(new))) as pool:
+    with context.Pool(processes, _prepare, (settings, tuple(old), tuple(new), ask)) as pool:
         for part in pool.imap(_replay, _batches(chain(first, more, rest))):
             report.add(part)
     return report
 
 
-def _prepare(settings: Settings, old: Sequence[Policy], new: Sequence[Policy]) -> None:
-    _judges.append(_Judges(settings, old, new))
+def _prepare(settings: Settings, old: Sequence[Policy], new: Sequence[Policy], ask: bool) -> None:
+    _judges.append(_Judges(settings, old, new, ask))
 
 
 def _replay(batch: Sequence[Record]) -> Report:
@@ -75,7 +82,8 @@ def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
 class _Judges:
     """Both guards of one process."""
 
-    def __init__(self, settings: Settings, old: Sequence[Policy], new: Sequence[Policy]) -> None:
+    def __init__(self, settings: Settings, old: Sequence[Policy], new: Sequence[Policy], ask: bool) -> None:
+        self._ask = Asking() if ask else None
         before, after = build.guard(settings, old), build.guard(settings, new)
         shared = {item.name: item for item in before.scanner.detectors}
         detectors = [shared.get(item.name, item) for item in after.scanner.detectors]
@@ -87,7 +95,7 @@ class _Judges:
     def replay(self, records: Iterable[Record]) -> Report:
         """The report over some records."""
         traces = (_trace(data, where) for where, data in records)
-        return replay(traces, self._before.policies, self._after.policies, self._scanned)
+        return replay(traces, self._before.policies, self._after.policies, self._scanned, self._ask)
 
     def _scanned(self, trace: Trace, policies: PolicySet, plan: Plan) -> Scanned:
         if self._last[0] is not trace:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from akto_proxy.model import Finding, Segment
 from akto_proxy.policy.compile import PolicySet
 from akto_proxy.policy.judgement import Judgement
+from akto_proxy.policy.outside import Ask, concluded, question
 from akto_proxy.policy.schema import Case, PolicyFile
 
 Scan = Callable[[Sequence[Segment], frozenset[str]], Sequence[Sequence[Finding]]]
@@ -21,20 +22,27 @@ Scan = Callable[[Sequence[Segment], frozenset[str]], Sequence[Sequence[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A case and what differed from what it expects; no problem: it passed."""
+    """A case and what differed from what it expects; no problem: it passed.
+
+    `unasked`: a check outside would have a say and was not asked.
+    """
 
     case: Case
     problems: tuple[str, ...]
+    unasked: bool = False
 
 
-def run_cases(file: PolicyFile, policies: PolicySet, scan: Scan) -> list[Result]:
-    """The results of all cases of `file` under `policies` (normally its own)."""
+def run_cases(file: PolicyFile, policies: PolicySet, scan: Scan, ask: Ask | None = None) -> list[Result]:
+    """The results of the cases of `file` under `policies` (normally its own). Without `ask` nobody outside is asked."""
     plan = policies.everything()
     results = []
     for case in file.cases:
         segment = Segment(case.input, case.place or "/case", case.speaker, case.direction)
         judged = plan.judge([segment], scan([segment], plan.enabled(case.direction)))
-        results.append(Result(case, tuple(check(case, judged))))
+        asked = question(plan, [segment], judged)
+        if asked is not None and ask is not None:
+            judged = concluded(plan, asked, ask([asked])[0], judged)
+        results.append(Result(case, tuple(check(case, judged)), asked is not None and ask is None))
     return results
 
 
