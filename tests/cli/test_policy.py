@@ -102,6 +102,12 @@ def test_replay_reads_an_export(run, good, tmp_path):
     assert "a" * 32 in told
 
 
+def test_replay_of_a_time_without_calls_says_so(run, good, tmp_path):
+    (tmp_path / "traces.jsonl").write_text("")
+    told = run("replay", good, "--old", good, "--traces", "traces.jsonl").output
+    assert told.startswith("No call is kept of that time")
+
+
 def test_replay_refuses_what_is_no_trace_and_no_time(run, good, tmp_path):
     (tmp_path / "traces.jsonl").write_text("{}\n")
     with pytest.raises(ConfigError, match="line 1: not a trace"):

@@ -10,7 +10,7 @@ from akto_proxy.config import assets
 from akto_proxy.errors import PolicyError
 from akto_proxy.model import Action, Role
 from akto_proxy.policy.compile import PolicySet
-from akto_proxy.policy.rules import KINDS, External, RuleBase
+from akto_proxy.policy.rules import KINDS, External, RuleBase, kind_of
 from akto_proxy.policy.schema import Callers, Case, Policy, ScopeRule, json_schema, parse_file, parse_policies
 
 HEAD = "version: 1\npolicies:\n  - name: p\n    rules:\n"
@@ -33,9 +33,9 @@ def refused(text: str) -> str:
             "      - detect: pii\n        action: sw0rdfish\n",
             "policies[0].rules[0].action: expected one of allow, alert",
         ),
-        ("      - words: sw0rdfish\n", "policies[0].rules[0].words: expected a list, got str"),
+        ("      - words: sw0rdfish\n", "policies[0].rules[0].words: expected a list, got text"),
         ("      - note: sw0rdfish\n", "policies[0].rules[0]: a rule needs one of the keys detect, words, regex"),
-        ("      - detect: pii\n        confidence: 5\n", "confidence: expected less than or equal to 1, got int"),
+        ("      - detect: pii\n        confidence: 5\n", "confidence: expected less than or equal to 1, got a number"),
         ("      - regex: a+\n        match: [a]\n", "policies[0].rules[0].no_match: missing"),
         ("      - regex: '(?=a)b'\n        match: [b]\n        no_match: [c]\n", "lookahead"),
         ("      - regex: 'ab'\n        match: [sw0rdfish]\n        no_match: [c]\n", "`match` example 1 is not found"),
@@ -100,8 +100,11 @@ def test_every_key_is_documented(model):
     assert [key for key in model.model_fields if f"`{key}`" not in page and f"{key}:" not in page] == []
 
 
-def test_the_example_of_the_page_works(known):
+def test_the_examples_of_the_page_work(known):
     page = (Path(__file__).parents[2] / "docs/policies.md").read_text()
-    file = parse_file(page.partition("```yaml\n")[2].partition("```")[0], "page")
-    PolicySet(file.policies, known)
-    assert file.cases
+    blocks = [part.partition("```")[0] for part in page.split("```yaml\n")[1:]]
+    files = [parse_file(block, "page") for block in blocks if "version: 1" in block]
+    for file in files:
+        PolicySet(file.policies, known)
+    assert files[0].cases
+    assert {kind_of(rule) for file in files for policy in file.policies for rule in policy.rules} == set(KINDS)

@@ -16,7 +16,7 @@ from akto_proxy.policy.text import load, path
         ("a: &x [1]\nb: *x\n", "anchors are not supported"),
         ("a: !!python/object:os.system {}\n", "not valid YAML"),
         ("- a\n", "expected a mapping"),
-        ("", "got NoneType"),
+        ("", "got nothing"),
         ("x" * (MAX_TEXT + 1), "larger than"),
         ("[" * 5_000, "not valid YAML"),
     ],
@@ -40,8 +40,8 @@ def test_paths_read_like_code():
             "{name: a, paths: ['/v1'], rules: [{words: [x]}]}",
             "paths: no such key here, it belongs elsewhere",
         ),
-        ("{name: a, mode: off, rules: [{words: [x]}]}", "got bool: put it in quotes"),
-        ("{name: a, rules: [{words: [123]}]}", "words[0]: expected text, got int: put it in quotes"),
+        ("{name: a, mode: off, rules: [{words: [x]}]}", "got true or false: put it in quotes"),
+        ("{name: a, rules: [{words: [123]}]}", "words[0]: expected text, got a number: put it in quotes"),
         ('{name: a, rules: [{regex: "\\d"}]}', "put patterns in single quotes"),
     ],
 )
@@ -49,4 +49,4 @@ def test_common_mistakes_are_told_with_what_to_write(text, said):
     with pytest.raises(PolicyError) as told:
         parse_file(f"version: 1\npolicies: [{text}]", "p.yaml")
     assert said in str(told.value)
-    assert "got dict" not in str(told.value)
+    assert "got a mapping" not in str(told.value)

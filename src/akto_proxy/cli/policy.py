@@ -262,6 +262,9 @@ def seconds(text: str) -> float:
 def show_report(report: Report) -> None:
     """Print a replay's report."""
     console = Console(soft_wrap=True, highlight=False)
+    if not report.total:
+        console.print("No call is kept of that time: go further back with --since, or judge an export with --traces.")
+        return
     told = {action.label: report.newly(action) for action in Action}
     console.print(f"{report.total} calls: " + ", ".join(f"{count} newly {name}" for name, count in told.items()))
     console.print(f"{report.masked} had masked findings, {report.without_bodies} were kept without bodies.")

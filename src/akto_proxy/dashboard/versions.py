@@ -19,7 +19,7 @@ def save(request: Request, text: str, comment: str) -> Version:
     """
     parts = house(request)
     changes = compared(request, text)
-    weaker = any(change.weaker or _may_weaken(change) for change in changes)
+    weaker = any(change.weaker for change in changes)
     proposed = weaker and parts.options.two_people
     version = parts.control.add_version(
         text, author=me(request).name, at=parts.clock(), comment=comment[:500], proposed=proposed
@@ -27,21 +27,6 @@ def save(request: Request, text: str, comment: str) -> Version:
     detail = f"{len(changes)} changes" + (", weaker" if weaker else "") + (", proposed" if proposed else "")
     parts.note(request, "policy.save", f"version {version.number}", detail)
     return version
-
-
-MAY_WEAKEN = frozenset(
-    (
-        *("scope", "exclude", "allow", "direction", "roles", "sample", "detect", "but", "confidence", "min_matches"),
-        *("words", "regex", "phrases", "keywords", "score", "limit", "links", "tools", "external", "topic", "canary"),
-    )
-)
-"""Keys a change of which can narrow what a policy does, though no order says so. A second person should look."""
-
-
-def _may_weaken(change: Change) -> bool:
-    """Whether a change of what was there before may let more through. What is only added cannot."""
-    parts = change.key.replace("]", "").replace("[", ".").split(".")
-    return bool(change.before or "exclude" in parts or "scope" in parts) and not MAY_WEAKEN.isdisjoint(parts)
 
 
 def compared(request: Request, text: str) -> list[Change]:

@@ -1,30 +1,22 @@
-"""What a change of policies changes, and which parts of it let more through.
+"""What a change of policies changes, and which parts of it may let more through.
 
 Compared as the files say it, key by key, so a reviewer finds each line in the file; long values are counted, not shown.
-A change is marked `weaker` where a policy goes away, stops acting, fails open, or a rule's action becomes milder.
+Judged by what it comes to: a rule's own action that replaces the policy's is weaker only if it is milder. Rules are
+paired by what they say, then by id, then by kind, so a rule put in front of others is one change and not many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from akto_proxy.model import Action, Mode
 from akto_proxy.policy.compile import PolicySet
+from akto_proxy.policy.rules import kind_of
 from akto_proxy.policy.schema import Policy
+from akto_proxy.policy.weaker import POLICY, RULE, meant, weaker
 
 MAX_SHOWN = 60  # characters of a value
-ORDERED: dict[str, tuple[str, ...]] = {
-    "action": tuple(action.label for action in Action),
-    "low": tuple(action.label for action in Action),
-    "medium": tuple(action.label for action in Action),
-    "high": tuple(action.label for action in Action),
-    "mode": (Mode.MONITOR.value, Mode.ENFORCE.value),
-    "on_error": ("allow", "block"),
-    "on_unreadable": ("allow", "block"),
-}
-"""Keys whose values have an order from mild to strong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +46,76 @@ def _policy(name: str, before: Policy | None, after: Policy | None) -> Iterator[
     elif after is None and before is not None:
         yield Change(name, "(policy)", f"{len(before.rules)} rules", "", weaker=before.enabled)
     elif before is not None and after is not None:
-        yield from _values(name, "", before.model_dump(mode="json"), after.model_dump(mode="json"))
+        yield from _both(name, before, after)
 
 
-def _values(policy: str, key: str, before: Any, after: Any) -> Iterator[Change]:
+def _both(name: str, before: Policy, after: Policy) -> Iterator[Change]:
+    """A policy that was switched off let all through: nothing done to it is weaker."""
+    said, says = before.model_dump(mode="json"), after.model_dump(mode="json")
+    did, does = meant(before), meant(after)
+    for path, was, now in _leaves((), _but_rules(said), _but_rules(says)):
+        yield Change(name, ".".join(path), was, now, before.enabled and weaker(POLICY, path, did, does))
+    for old, new in _pairs(before, after):
+        key = f"rules[{old if new is None else new}]"
+        if old is None or new is None:
+            was, now = ("", "new") if old is None else ("was here", "")
+            yield Change(name, key, was, now, before.enabled and new is None)
+            continue
+        for path, was, now in _leaves((), said["rules"][old], says["rules"][new]):
+            judged = weaker(RULE, path, did["rules"][old], does["rules"][new])
+            yield Change(name, f"{key}.{'.'.join(path)}", was, now, before.enabled and judged)
+
+
+def _but_rules(policy: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in policy.items() if key != "rules"}
+
+
+def _pairs(before: Policy, after: Policy) -> list[tuple[int | None, int | None]]:
+    """Numbers of the rules that are one and the same in both; None where it is new or gone."""
+    old, new = list(range(len(before.rules))), list(range(len(after.rules)))
+    found: list[tuple[int | None, int | None]] = []
+    alike: tuple[Callable[[Any], Any], ...] = (lambda rule: rule, lambda rule: rule.id or None, kind_of)
+    for named in alike:
+        for number in list(new):
+            wanted = named(after.rules[number])
+            twin = next((one for one in old if wanted is not None and named(before.rules[one]) == wanted), None)
+            if twin is not None:
+                found.append((twin, number))
+                old.remove(twin)
+                new.remove(number)
+    gone = [(number, None) for number in old]
+    return sorted([*found, *((None, number) for number in new)], key=lambda pair: pair[1] or 0) + gone
+
+
+def _leaves(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tuple[tuple[str, ...], str, str]]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for part in dict.fromkeys((*before, *after)):
-            yield from _values(policy, f"{key}.{part}" if key else part, before.get(part), after.get(part))
-    elif key == "rules":
-        for number in range(max(len(before), len(after))):
-            was = before[number] if number < len(before) else None
-            now = after[number] if number < len(after) else None
-            yield from _values(policy, f"rules[{number}]", was, now)
+            yield from _leaves((*path, part), before.get(part), after.get(part))
+    elif isinstance(before, list) and isinstance(after, list):
+        yield path, *_lists(before, after)
     else:
-        yield Change(policy, key, _shown(before), _shown(after), _weaker(key, before, after))
+        yield path, _shown(before), _shown(after)
 
 
-def _weaker(key: str, before: Any, after: Any) -> bool:
-    last = key.rpartition(".")[2]
-    if last == "enabled":
-        return bool(before) and not after
-    if last.startswith("rules["):
-        return after is None
-    order = ORDERED.get(last, ())
-    return before in order and after in order and order.index(after) < order.index(before)
+def _lists(before: list[Any], after: list[Any]) -> tuple[str, str]:
+    """Two lists, whole where they are short, else what is gone and what came."""
+    was, now = _shown(before), _shown(after)
+    if was != now and not was.endswith("entries") and not now.endswith("entries"):
+        return was, now
+    gone, came = [one for one in before if one not in after], [one for one in after if one not in before]
+    return f"{_entries(before)}, {len(gone)} gone", f"{_entries(after)}, {len(came)} new"
+
+
+def _entries(value: Any) -> str:
+    return "1 entry" if len(value) == 1 else f"{len(value)} entries"
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return ""
     if isinstance(value, list | tuple | dict) and len(str(value)) > MAX_SHOWN:
-        return f"{len(value)} entries"
+        return _entries(value)
     text = str(value)
     return text if len(text) <= MAX_SHOWN else f"{len(text)} characters"

@@ -17,6 +17,7 @@ from akto_proxy.errors import PolicyError
 from akto_proxy.policy.terms import MAX_TEXT
 
 MAX_SHOWN = 5  # problems told at once
+NEAR = 0.75  # likeness (difflib's ratio) from which a known key is offered: at 0.6, its default, `foo` offers `roles`
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,7 +55,7 @@ def load(text: str, name: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PolicyError(f"{name}: not valid YAML ({type(error).__name__})") from None
     if not isinstance(data, dict):
-        raise PolicyError(f"{name}: expected a mapping with `version: 1` and `policies`, got {type(data).__name__}")
+        raise PolicyError(f"{name}: expected a mapping with `version: 1` and `policies`, got {_kind(data)}")
     return data
 
 
@@ -81,21 +82,35 @@ def _one(problem: Any, tags: frozenset[str], fields: frozenset[str]) -> str:
         key = str(problem["loc"][-1])[:40]
         if key in fields:
             return f"{where}: no such key here, it belongs elsewhere: see docs/policies.md"
-        near = difflib.get_close_matches(key, fields, 1)
+        near = difflib.get_close_matches(key, fields, 1, NEAR)
         return f"{where}: no such key" + (f": did you mean `{near[0]}`?" if near else "")
     if problem["type"] == "missing":
         return f"{where}: missing"
     if problem["type"] == "rule_kind":
         keys = [str(key) for key in given] if isinstance(given, dict) else []
-        near = [one for key in keys for one in difflib.get_close_matches(key, tags, 1)]
+        near = [one for key in keys for one in difflib.get_close_matches(key, tags, 1, NEAR)]
         return f"{where}: {problem['msg']}" + (f": did you mean `{near[0]}`?" if near else "")
     if problem["type"] == "string_pattern_mismatch" and "a-z0-9-" in problem["msg"]:
         return f"{where}: expected lower-case letters, digits and dashes, such as `support-desk`"
+    if problem["type"] == "too_short" and not given:
+        return f"{where}: expected one at least, got an empty list"
+    if problem["type"] == "string_pattern_mismatch" and "https?" in problem["msg"]:
+        return f"{where}: expected a URL that starts with http:// or https:// and holds no user or password"
     said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error" or said == problem["msg"]:
-        return f"{where}: {said}" + ("" if isinstance(given, dict | list) else f" (got {type(given).__name__})")
+        return f"{where}: {said}" + ("" if isinstance(given, dict | list) else f" (got {_kind(given)})")
     said = said.replace("a valid tuple", "a list").replace("a valid string", "text")
-    return f"{where}: expected {said}, got {type(given).__name__}{_quoting(given, said)}"
+    return f"{where}: expected {said}, got {_kind(given)}{_quoting(given, said)}"
+
+
+def _kind(given: Any) -> str:
+    """What was given, in the words of someone who writes YAML and not Python."""
+    if given is None:
+        return "nothing"
+    if isinstance(given, bool):
+        return "true or false"
+    kinds = {str: "text", int: "a number", float: "a number", list: "a list", tuple: "a list", dict: "a mapping"}
+    return kinds.get(type(given), "a date" if "date" in type(given).__name__ else type(given).__name__)
 
 
 def _quoting(given: Any, said: str) -> str:
