@@ -25,6 +25,7 @@ from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine, fingerprint
+from akto_proxy.limits.learn import Found
 from akto_proxy.model import (
     Action,
     Alert,
@@ -41,7 +42,7 @@ from akto_proxy.model import (
     Trace,
     Usage,
 )
-from akto_proxy.store.control import Block, Person, ProxyHealth, Step
+from akto_proxy.store.control import Block, Person, Proposal, ProxyHealth, Step
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.face import Filter
 from akto_proxy.store.sqlite import SqliteStore
@@ -399,7 +400,50 @@ def furnish(control: SqlControlStore, store: SqliteStore, now: float) -> None:
             control.move_incident(
                 key, Step(at + 1100, "grace@acme.example", "note", "Asked the team; the key was rotated.")
             )
+    for proposal in proposals(now):
+        control.keep_proposal(proposal)
     control.block(Block("b1", "user", "dennis", now + 3600, "Probing the guardrails", "grace@acme.example", now - 600))
+
+
+def proposals(now: float) -> Iterator[Proposal]:
+    """Limits learned last night: most wait, two were decided on."""
+    for number, (endpoint, kind, count, samples, callers, usual, peak, limit, refused, state) in enumerate(LEARNED):
+        found = Found(endpoint, kind, count, 7, samples, callers, usual, peak, limit)
+        yield Proposal(
+            f"{number:016x}",
+            found.name,
+            state,
+            now - 30_000,
+            endpoint,
+            kind,
+            count,
+            json.dumps(found.entry("shadow" if state == "accepted" else "enforce")),
+            now - 30_000 - 7 * 86400,
+            now - 30_000,
+            7,
+            samples,
+            callers,
+            41_306,
+            99.0,
+            0.5,
+            usual,
+            peak,
+            refused,
+            min(refused, 2),
+            by="grace@acme.example" if state != "proposed" else "",
+            decided=now - 9_000 if state != "proposed" else 0.0,
+            slot=number if state == "accepted" else -1,
+        )
+
+
+LEARNED = (
+    ("code-qwen", "key", "concurrent", 1188, 4, 3, 9, 5, 61, "proposed"),
+    ("code-qwen", "user", "requests", 9410, 11, 14, 38, 21, 0, "proposed"),
+    ("code-qwen", "user", "tokens", 1904, 11, 21_400, 88_300, 32_100, 117, "proposed"),
+    ("support-llama", "user", "requests", 12_877, 23, 9, 64, 14, 208, "proposed"),
+    ("support-llama", "user", "tokens", 2310, 23, 12_600, 31_000, 18_900, 44, "accepted"),
+    ("support-llama", "ip", "requests", 7020, 6, 33, 71, 50, 12, "dismissed"),
+)
 
 
 INCIDENTS = (
@@ -464,6 +508,7 @@ def tour(store: SqliteStore) -> dict[str, str]:
         "version": "/policies/history/2",
         "playground": "/policies/playground",
         "replay": "/policies/replay",
+        "limits": "/limits",
         "incidents": "/incidents",
         "incident": "/incidents/incident-0",
         "blocked": "/incidents/blocked",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import random
 import shutil
 import sys
@@ -20,7 +21,8 @@ from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine
-from akto_proxy.store.control import Person
+from akto_proxy.limits.learn import Found
+from akto_proxy.store.control import Person, Proposal
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.sqlite import SqliteStore
 
@@ -122,6 +124,26 @@ def sign_in(app: Any, control: SqlControlStore) -> Any:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def propose(control: SqlControlStore, clock: Any) -> Any:
+    """Keeps a learned limit that waits for a decision."""
+
+    def propose(ident: str, endpoint: str = "support-llama", count: str = "requests", **more: Any) -> Proposal:
+        found = Found(endpoint, "user", count, 7, 900, 12, 20.0, 55.0, 30.0)
+        prices = {"*": (0.5, 1.5)} if count == "cost" else None
+        values = {
+            "state": "proposed", "made": clock() - 60, "endpoint": endpoint, "kind": "user", "count": count,
+            "entry": json.dumps(found.entry("enforce", prices)), "since": clock() - 7 * 86400, "until": clock() - 60,
+            "days": 7, "samples": 900, "callers": 12, "calls": 4000, "percentile": 99.0, "headroom": 0.5,
+            "usual": 20.0, "peak": 55.0, "refused": 31, "refused_callers": 1, **more,
+        }  # fmt: skip
+        made = Proposal(**{"id": ident, "name": found.name, **values})
+        control.keep_proposal(made)
+        return made
+
+    return propose
 
 
 @pytest.fixture

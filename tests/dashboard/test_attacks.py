@@ -62,7 +62,7 @@ def evil_trace(at: float) -> Trace:
 
 
 @pytest.fixture
-def attacked(store: Any, control: Any, clock: Any) -> None:
+def attacked(store: Any, control: Any, clock: Any, propose: Any) -> None:
     store.insert_many([evil_trace(clock() - 9)])
     ids = ("a" * 32,)
     control.keep_incident(Incident("i", "f", EVIL, Severity.HIGH, IncidentState.OPEN, 1, 2, 1, EVIL, EVIL, (), ids))
@@ -73,6 +73,9 @@ def attacked(store: Any, control: Any, clock: Any) -> None:
     control.keep_view(View("v", "admin-1", EVIL, "user=" + EVIL, True))
     control.keep_person(Person(EVIL, "viewer"))
     control.add_token(EVIL, "viewer", by=EVIL, at=clock())
+    for state in ("proposed", "accepted", "dismissed"):
+        propose(state, EVIL, state=state, by=EVIL, kind=EVIL, decided=clock())
+    propose("broken", EVIL, state="accepted", name=EVIL, entry='{"name": "<img>"}')
     control.mark(["a" * 32 + ":0"], "review", by=EVIL, at=clock())
 
 
@@ -92,6 +95,8 @@ def test_stored_markup_stays_text_everywhere(attacked: None, sign_in: Any) -> No
         ("/endpoints/profile", {"name": EVIL}),
         ("/callers", {}),
         ("/callers/profile", {"field": "user", "value": EVIL}),
+        ("/limits", {}),
+        ("/limits", {"endpoint": EVIL}),
         ("/incidents", {}),
         ("/incidents/i", {}),
         ("/incidents/blocked", {}),

@@ -147,6 +147,37 @@ def test_a_rule_becomes_an_exception(
     page.context.close()
 
 
+def test_learned_limits_are_decided_on(browser: Any, live: tuple[str, Any], control: Any, sample: ModuleType) -> None:
+    """Learn, choose two of those that wait, first in shadow mode, enforce one, take it back."""
+    base, app = live
+    for proposal in sample.proposals(time.time()):
+        control.keep_proposal(proposal)
+    page = page_of(browser)
+    sign_in(page, base, app, "editor", "grace")
+    page.goto(base + "/")
+    page.click("nav >> text=Limits")
+    page.wait_for_selector("text=14 requests in 1 min")
+    page.click("button:has-text('Learn')")  # of an empty store: what waited is replaced, for it is not found again
+    page.wait_for_selector("text=0 proposed")
+    page.goto(base + "/limits")
+    page.wait_for_selector("text=No proposal waits")
+    for proposal in sample.proposals(time.time()):
+        control.keep_proposal(proposal)
+    page.goto(base + "/limits")
+    page.check("[aria-label='Choose requests for each user at code-qwen']")
+    page.check("[aria-label='Choose tokens for each user at code-qwen']")
+    page.click("[data-bulk] button:has-text('Shadow')")
+    page.wait_for_selector("text=Decided.")
+    row = page.locator("section:has(h2:has-text('In force')) tr:has-text('21 requests in 1 min')")
+    row.locator("button:has-text('Enforce')").click()
+    page.wait_for_selector("tr:has-text('21 requests in 1 min'):has-text('Enforced')")
+    row.locator("button:has-text('Withdraw')").click()
+    page.wait_for_selector("tr:has-text('learned.code-qwen.user.requests'):has-text('Withdrawn')")
+    assert {item.count for item in control.proposals(["accepted"])} == {"tokens"}
+    assert page.problems == []
+    page.context.close()
+
+
 @pytest.mark.slow
 def test_stored_markup_runs_nowhere(browser: Any, live: tuple[str, Any], store: Any) -> None:
     from importlib.util import module_from_spec, spec_from_file_location

@@ -15,6 +15,13 @@ def test_numbers_are_short(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.0125, "0.0125"), (1.5, "1.5"), (20.0, "20"), (12_345.6, "12,346"), (2e6, "2.0M")]
+)
+def test_amounts_keep_their_small_parts(value: float, text: str) -> None:
+    assert formats.amount(value) == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [(85, "85 µs"), (4200, "4.2 ms"), (250_000, "250 ms"), (1.3e6, "1.30 s"), (1.2e8, "120 s")]
 )
 def test_durations_have_the_unit_one_reads(value: float, text: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from akto_proxy.cli import build
+from akto_proxy.cli.learning import terms_of
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.managed import ManagedKey, changing, draw, keys_path, read_keys
 from akto_proxy.config.settings import Settings
@@ -110,6 +111,8 @@ def options(settings: Settings) -> Options:
         guarded=settings.guardrail_endpoints,
         guard_streams=settings.apply_guardrails_to_sse,
         limits=parse_limits(settings.limits),
+        terms=terms_of(settings),
+        learn_days=settings.learn_days,
         about=(
             ("APP_URL", settings.app_url or "the built-in demonstration endpoint"),
             ("CAPTURE", settings.capture),

@@ -19,11 +19,13 @@ from starlette.responses import Response
 from akto_proxy.dashboard.api import account as api_account
 from akto_proxy.dashboard.api import decisions as api_decisions
 from akto_proxy.dashboard.api import incidents as api_incidents
+from akto_proxy.dashboard.api import limits as api_limits
 from akto_proxy.dashboard.api import policy as api_policy
 from akto_proxy.dashboard.api import reports as api_reports
 from akto_proxy.dashboard.api import run as api_run
 from akto_proxy.dashboard.api import traces as api_traces
 from akto_proxy.dashboard.house import House, Options, house
+from akto_proxy.dashboard.lessons import Lessons
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Keys, Notifier
@@ -42,6 +44,7 @@ from akto_proxy.dashboard.views import (
     exception,
     incidents,
     issued,
+    limits,
     overview,
     policies,
     policy_texts,
@@ -111,6 +114,7 @@ def create_app(
         options=chosen,
         workshop=workshop,
         replays=Replays(traces, workshop, randomness),
+        lessons=Lessons(traces, control, clock, randomness),
         notifier=notifier,
         unseal=unseal,
         sso=Sso(provider, clock) if provider else None,
@@ -130,9 +134,9 @@ def create_app(
 
 _PAGES = (
     *(door, overview, traces, sessions, activity, exception, policies, policy_texts, trials),
-    *(incidents, profiles, reports, settings, issued, reference),
+    *(incidents, limits, profiles, reports, settings, issued, reference),
 )
-_API = (api_traces, api_decisions, api_policy, api_incidents, api_reports, api_account, api_run)
+_API = (api_traces, api_decisions, api_policy, api_incidents, api_limits, api_reports, api_account, api_run)
 _AREAS = (*(module.AREA for module in (*_PAGES, *_API)), issued.API_AREA)
 
 

@@ -21,6 +21,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}"  # pragma: no cover - the table ends at 1e3
 
 
+def amount(value: float) -> str:
+    """A number that may be a small part of one, as money is: three digits where `number` would round them away."""
+    return f"{value:.3g}" if 0 < abs(value) < 100 and value != int(value) else number(value)
+
+
 def micros(value: float) -> str:
     """Microseconds as `85 µs`, `4.2 ms`, `1.30 s`."""
     if value < 1_000:

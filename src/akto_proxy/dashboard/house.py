@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from akto_proxy.dashboard.lessons import Lessons
 from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Keys, Notifier
@@ -20,6 +21,7 @@ from akto_proxy.dashboard.throttle import Throttle
 from akto_proxy.dashboard.web import Me, me, peer
 from akto_proxy.dashboard.workshop import Draft, Workshop
 from akto_proxy.errors import PolicyError
+from akto_proxy.limits.learn import Terms
 from akto_proxy.limits.schema import Limit
 from akto_proxy.store.control import AuditNote, ControlStore
 from akto_proxy.store.face import TraceStore
@@ -45,7 +47,11 @@ class Options:
     guard_streams: bool = True
     """Whether event streams are checked."""
     limits: tuple[Limit, ...] = ()
-    """The limits in force, for the pages about those who are limited."""
+    """The limits of the settings; those that were learned and accepted are in the control store."""
+    terms: Terms = field(default_factory=Terms)
+    """How limits are learned unless a page says otherwise."""
+    learn_days: float = 7.0
+    """Days they are learned from unless a page says otherwise."""
     managed: bool = False
     """Whether callers need a key of ours (AUTH=managed)."""
     about: tuple[tuple[str, str], ...] = ()
@@ -68,6 +74,7 @@ class House:
     options: Options
     workshop: Workshop
     replays: Replays
+    lessons: Lessons
     notifier: Notifier | None = None
     unseal: Callable[[str], bytes] | None = None
     sso: Sso | None = None

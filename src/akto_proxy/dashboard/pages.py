@@ -29,6 +29,8 @@ SAID = {
     "rolled-back": ("good", "The earlier version is in force again, as a new version."),
     "blocked": ("good", "The caller is blocked."),
     "unblocked": ("good", "The caller is no longer blocked."),
+    "decided": ("good", "Decided. Proxies follow within a second or two."),
+    "learning": ("good", "The kept traffic is being read; what it proposes appears here."),
     "proposed": ("good", "Kept as a proposal: it weakens a policy, so a second person must approve it."),
 }
 """Short messages after a redirect, by a word in the address: text in an address is never shown."""
@@ -48,6 +50,7 @@ class Pages:
         )
         env.filters.update(
             number=formats.number,
+            amount=formats.amount,
             micros=formats.micros,
             span=formats.span,
             size=formats.size,

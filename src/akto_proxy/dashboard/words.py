@@ -22,6 +22,7 @@ NAV: tuple[dict[str, Any], ...] = (
             _item("activity", "Guardrail activity", "/activity", "activity"),
             _item("incidents", "Incidents", "/incidents", "incidents"),
             _item("policies", "Policies", "/policies", "policies"),
+            _item("limits", "Limits", "/limits", "limits"),
         ),
     },
     {

@@ -50,6 +50,7 @@ def learn(
     now: float,
     by: str,
     random: Callable[[int], bytes],
+    ip: str = "",
 ) -> Learning:
     """Learn limits from the last `days` and keep them as proposals. Proposals nobody decided on are replaced.
 
@@ -61,6 +62,7 @@ def learn(
         now: Unix seconds.
         by: who asked, for the audit log.
         random: so many random bytes.
+        ip: from where, for the audit log; empty on the machine itself.
     """
     until = now // 60 * 60  # whole minutes, which the store has summed up already
     since, hours = _hours(traces, until - days * DAY, until)
@@ -82,7 +84,7 @@ def learn(
     made = _kept(control, made, now)
     thin = tuple(item for item in found if item.thin)
     said = f"{len(made)} proposed, {len(thin)} with too little data, from {baseline.calls} calls of {days:g} days"
-    control.note(AuditNote(now, by, "limits.learn", "", said))
+    control.note(AuditNote(now, by, "limits.learn", "", said, ip))
     return Learning(made, thin, tuple(same), baseline.calls, since, baseline.left_out)
 
 
@@ -191,7 +193,7 @@ class DecisionError(AktoProxyError):
     """A decision that cannot be carried out; the message is for the person who made it."""
 
 
-def accept(control: ControlStore, proposal_id: str, mode: str, *, by: str, now: float) -> Proposal:
+def accept(control: ControlStore, proposal_id: str, mode: str, *, by: str, now: float, ip: str = "") -> Proposal:
     """Put a learned limit in force: `enforce`, or `shadow` to count only. One in force is given another mode so.
 
     A limit of the same name that was in force is withdrawn.
@@ -214,35 +216,35 @@ def accept(control: ControlStore, proposal_id: str, mode: str, *, by: str, now: 
         raise DecisionError(f"{found.name} is {found.state}; only a proposed limit can be accepted.")
     for item in replaced:
         control.move_proposal(replace(item, state="withdrawn", by=by, decided=now, slot=-1), ["accepted"])
-    control.note(AuditNote(now, by, "limits.accept", found.name, f"{mode}; {words(made)}"))
+    control.note(AuditNote(now, by, "limits.accept", found.name, f"{mode}; {words(made)}", ip))
     return made
 
 
-def dismiss(control: ControlStore, proposal_id: str, *, by: str, now: float) -> Proposal:
+def dismiss(control: ControlStore, proposal_id: str, *, by: str, now: float, ip: str = "") -> Proposal:
     """Do without a proposed limit.
 
     Raises:
         DecisionError: there is no such proposal, or it is not only proposed.
     """
-    return _end(control, proposal_id, "proposed", "dismissed", by, now)
+    return _end(control, proposal_id, ("proposed", "dismissed"), AuditNote(now, by, "limits.dismiss", ip=ip))
 
 
-def withdraw(control: ControlStore, proposal_id: str, *, by: str, now: float) -> Proposal:
+def withdraw(control: ControlStore, proposal_id: str, *, by: str, now: float, ip: str = "") -> Proposal:
     """Take an accepted limit back.
 
     Raises:
         DecisionError: there is no such limit, or it is not in force.
     """
-    return _end(control, proposal_id, "accepted", "withdrawn", by, now)
+    return _end(control, proposal_id, ("accepted", "withdrawn"), AuditNote(now, by, "limits.withdraw", ip=ip))
 
 
-def _end(control: ControlStore, proposal_id: str, before: str, after: str, by: str, now: float) -> Proposal:
+def _end(control: ControlStore, proposal_id: str, move: tuple[str, str], note: AuditNote) -> Proposal:
+    before, after = move
     found = _found(control, proposal_id)
-    made = replace(found, state=after, by=by, decided=now, slot=-1)
+    made = replace(found, state=after, by=note.actor, decided=note.at, slot=-1)
     if not control.move_proposal(made, [before]):
         raise DecisionError(f"{found.name} is {found.state}, so it cannot be {after}.")
-    verb = {"dismissed": "limits.dismiss", "withdrawn": "limits.withdraw"}[after]
-    control.note(AuditNote(now, by, verb, found.name, words(found)))
+    control.note(replace(note, subject=found.name, detail=words(found)))
     return made
 
 

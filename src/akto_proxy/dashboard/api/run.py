@@ -1,4 +1,4 @@
-"""Running the program, by the API: proxies, storage, limits, people, tokens, channels, the audit log."""
+"""Running the program, by the API: proxies, storage, people, tokens, channels, the audit log."""
 
 from __future__ import annotations
 
@@ -55,12 +55,6 @@ def proxies(request: Request) -> Response:
 def storage(request: Request) -> Response:
     """How much is kept."""
     return answer(house(request).traces.storage())
-
-
-@AREA.get("/limits", Need.READ)
-def limits(request: Request) -> Response:
-    """The limits in force."""
-    return answer({"items": house(request).options.limits})
 
 
 @AREA.get("/audit", Need.ADMIN)

@@ -17,6 +17,7 @@ from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.together import together
 from akto_proxy.dashboard.views.incidents import FIELDS, LONGEST
+from akto_proxy.dashboard.views.limits import limits_in_force
 from akto_proxy.dashboard.web import Area, NotFoundError
 from akto_proxy.limits.schema import Limit
 from akto_proxy.store.face import Bucket, By, Count, Filter
@@ -122,7 +123,7 @@ def limits_of(parts: House, field: str, value: str) -> list[Limit]:
     """The limits that may count calls with this value: those that no glob of theirs keeps away from it."""
     return [
         limit
-        for limit in parts.options.limits
+        for limit, _ in limits_in_force(parts)
         if field not in limit.only or any(fnmatchcase(value, glob) for glob in limit.only[field])
     ]
 
