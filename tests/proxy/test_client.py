@@ -1,9 +1,12 @@
 """A caller's connection: refusals it can read, patience it is given, requests sent ahead."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from tests.proxy.conftest import PassHandler
 
+from akto_proxy.model import Trace
 from akto_proxy.proxy.options import Limits, Timeouts
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -18,6 +21,28 @@ async def test_a_bad_request_is_answered_and_closed(house):
     assert await caller.rest() == b""
     assert one.server.counters.refusals == {"malformed": 1}
     assert one.upstream.connections == 0
+
+
+@pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n"])
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"2\r\n{}\r\n0\r\nX: trailer\r\n\r\n"])
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_broken_body_is_answered_once_and_its_trace_tells_the_refusal(house, connection, rest, strict):
+    class Tracing(PassHandler):
+        def refuse(self, reason, status, message, head):
+            assert head is not None
+            kept = Trace("f" * 32, 0.0, "e", "POST", "/", "r", "e", status, "refused")
+            return replace(super().refuse(reason, status, message, head), trace=kept)
+
+    one = await house(handler=Tracing(), strict=strict)
+    caller = await one.call()
+    caller.send(b"POST / HTTP/1.1\r\nHost: a\r\n" + connection + b"Transfer-Encoding: chunked\r\n\r\n" + rest)
+    status, headers, _ = await caller.answer()
+    assert (status, headers["connection"]) == (400, "close")
+    assert await caller.rest() == b""
+    assert [(trace.id, trace.status, trace.outcome) for trace in one.traces] == [("f" * 32, 400, "refused")]
+    assert one.faults == []
+    counters = one.server.counters
+    assert (counters.active, counters.client_gone, counters.statuses) == (0, 0, {400: 1})
 
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(house):

@@ -230,12 +230,12 @@ class ClientConnection(asyncio.Protocol):
         self._reader.stop()
         refusal = self._core.refusal(error.reason, error.status, str(error), self._request)
         self._core.count_refusal(error.reason)
-        if refusal.trace is not None and self._flow is None:
+        if refusal.trace is not None:
             self._core.keep_trace(refusal.trace)
         flow, self._flow = self._flow, None
         if flow is not None:
             self._core.counters.active -= 1
-            flow.client_gone()
+            flow.refused(error.status)
         self._send_refusal(refusal, keep=False)
 
     def _send_refusal(self, refusal: Refusal, *, keep: bool) -> None:

@@ -198,8 +198,12 @@ class Flow:
         """The client left: so does its request."""
         if not self._over:
             self._core.counters.client_gone += 1
-            self._answer.out.clear()
-            self._finish(client_gone=True)
+            self._abandon(self._exchange, self._answer.status or 499)
+
+    def refused(self, status: int) -> None:
+        """The client broke its own request off: who refuses it answers, and keeps a trace."""
+        if not self._over:
+            self._abandon(None, status)
 
     def pause(self) -> None:
         """The client's socket is full."""
@@ -505,8 +509,17 @@ class Flow:
         if task is not None and task is not asyncio.current_task(self._core.loop):
             task.cancel()
 
-    def _finish(self, *, client_gone: bool = False) -> None:
-        """The exchange is over, however it ended."""
+    def _abandon(self, exchange: Exchange | None, status: int) -> None:
+        """The exchange is over, and nobody waits for its answer."""
+        self._over = True
+        self._answer.out.clear()
+        if self._conn is not None or self._task is not None:
+            self._drop_upstream()
+        streamed = self._mode is AnswerMode.STREAM
+        self._books.close(exchange, status=status, streamed=streamed, client_gone=True)
+
+    def _finish(self) -> None:
+        """The exchange is over, and what is left of its answer goes out."""
         if self._over:
             return
         self._over = True
@@ -519,9 +532,9 @@ class Flow:
             self._exchange,
             status=self._answer.status or 499,
             streamed=self._mode is AnswerMode.STREAM,
-            client_gone=client_gone,
+            client_gone=False,
         )
-        if not strict or client_gone:
+        if not strict:
             self._client.answered(keep=self._answer.keep)
         elif not kept:
             self._unrecorded()
