@@ -96,6 +96,29 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
+class Model:
+    """The model server while it runs; leaving ends its connections too, which `asyncio.Server` does not do."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Model:
+        self._server = await asyncio.start_server(self._begin, "127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+
 async def _stream(writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
     texts = [random.choice(WORDS) + " " for _ in range(random.randint(5, 40))] + ["canary.bird", "@coal-", "mine.com "]
@@ -321,8 +344,7 @@ def main() -> int:
             product = subprocess.Popen(["akto-proxy", "up"], env=environ, cwd=name, stdout=log, stderr=log)
 
         async def run() -> list[Sample]:
-            model = await asyncio.start_server(serve, "127.0.0.1", ports[3])
-            async with model:
+            async with Model(ports[3]):
                 for _ in range(600):
                     with contextlib.suppress(OSError):
                         _, writer = await asyncio.open_connection("127.0.0.1", ports[0])
