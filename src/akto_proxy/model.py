@@ -184,9 +184,10 @@ class Trace:
     """An exchange that is over, as data: what passed, what was decided, how long it took.
 
     `id` is 32 hex digits, time-ordered (UUIDv7), an OpenTelemetry trace id. `started` is Unix seconds.
-    `outcome` is one stable word: `ok`, `blocked`, `redacted`, `refused` (route, size, form), `limited`,
-    `upstream_unauthorized`, `upstream_forbidden`, `upstream_paused`, `upstream_scaled_to_zero`, `upstream_error`,
-    `upstream_unreachable`, `upstream_timeout`, `client_gone`.
+    `outcome` is one stable word: `ok`, `alerted`, `redacted`, `blocked`, `refused` (route, size, form), `limited`,
+    `upstream_unauthorized`, `upstream_forbidden`, `upstream_not_found`, `upstream_paused`, `upstream_scaled_to_zero`,
+    `upstream_error`, `upstream_unreachable`, `upstream_timeout`, `client_gone`. `verdict` is the strongest action of
+    its decisions; what the proxy itself refused or limited is `block` too, without a decision.
     """
 
     id: str

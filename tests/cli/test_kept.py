@@ -6,6 +6,7 @@ import json
 import os
 import time
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,22 @@ def test_traces_are_listed_filtered_and_given_as_json(folder: Path) -> None:
     assert [json.loads(line)["id"] for line in lines] == [f"{number:032x}" for number in (9, 7, 5)]
     assert "No traces" in run(traces.app, folder, "list", "--since", "1s").output
     assert run(traces.app, folder, "list", "--verdict", "maybe").exit_code != 0
+
+
+def test_a_refused_call_is_listed_as_blocked_with_its_outcome_and_shown_with_its_reason(tmp_path: Path) -> None:
+    refused = replace(
+        trace(2), path="/pause", status=403, outcome="refused", verdict=Action.BLOCK, decisions=(),
+        tags=(("reason", "route_not_allowed"),),
+    )  # fmt: skip
+    store = SqliteStore(tmp_path / "traces.db")
+    store.insert_many([refused])
+    store.close()
+    line = run(traces.app, tmp_path, "list", "--verdict", "block").output.splitlines()[-1]
+    assert line.split()[3:5] == ["block", "403"]
+    assert line.split()[-1] == "refused"
+    shown = run(traces.app, tmp_path, "show", refused.id).output
+    assert "verdict: block" in shown
+    assert "reason=route_not_allowed" in shown
 
 
 def test_a_trace_is_shown_whole_and_markup_in_it_does_nothing(folder: Path) -> None:

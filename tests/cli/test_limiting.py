@@ -214,6 +214,7 @@ def test_a_limit_by_model_and_what_its_refusal_says(tmp_path: Path) -> None:
         assert answer.headers["ratelimit-policy"] == '"m";q=1;qu="requests";w=60'
         assert await place.statuses(1, model="small") == [200]
         assert [trace.outcome for trace in place.traces] == ["ok", "limited", "ok"]
+        assert [trace.verdict for trace in place.traces] == [Action.ALLOW, Action.BLOCK, Action.ALLOW]
 
     run(tmp_path, work, {"name": "m", "limit": 1, "by": ["model"]})
 
@@ -287,6 +288,7 @@ def test_the_refusal_is_in_the_route_s_own_form_with_the_fields_of_the_draft(tmp
         said = error if path == "/generate" else error["message"]
         assert said.startswith("Limit 'l' is reached: 2 requests in 60 s for each ip.")
         assert place.traces[-1].outcome == "limited"
+        assert place.traces[-1].verdict is Action.BLOCK
 
     run(tmp_path, work, {"name": "l", "limit": 2, "burst": 1, "by": ["ip"]})
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from akto_proxy.exchange.face import Forward, Refusal, RequestHead
+from akto_proxy.model import Action
 
 QUIET = """
 version: 1
@@ -22,6 +23,7 @@ def test_administrative_routes_are_refused_with_a_reason_and_a_trace(path: Any, 
     assert (refusal.status, refusal.reason) == (403, "route_not_allowed")
     assert refusal.trace is not None
     assert refusal.trace.outcome == "refused"
+    assert refusal.trace.verdict is Action.BLOCK, "it did not pass, so it must not be listed as allowed"
     assert "administrative" in json.loads(refusal.body)["error"]["message"]
 
 

@@ -146,7 +146,7 @@ def _lines(items: Iterable[Summary]) -> None:
 def _table(items: Iterable[Summary]) -> Table:
     table = Table(box=None)
     table.add_column("id", no_wrap=True, min_width=32)  # whole, so that it can be copied into `traces show`
-    for name in ("time (UTC)", "verdict", "", "user", "model", "ms", "rules"):
+    for name in ("time (UTC)", "verdict", "", "user", "model", "ms", "why"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for item in items:
         table.add_row(*_cells(item))
@@ -156,7 +156,7 @@ def _table(items: Iterable[Summary]) -> Table:
 def _cells(item: Summary) -> tuple[str, ...]:
     at = datetime.fromtimestamp(item.started, UTC).strftime("%m-%d %H:%M:%S")
     colour = _COLOURS[item.verdict]
-    rules = escape(",".join(item.rules[:3]) + ("..." if len(item.rules) > 3 else ""))
+    rules = ",".join(item.rules[:3]) + ("..." if len(item.rules) > 3 else "")
     return (
         item.id,
         at,
@@ -165,19 +165,22 @@ def _cells(item: Summary) -> tuple[str, ...]:
         escape(item.user or item.key[:8] or item.ip),
         escape(item.model),
         str(item.total_us // 1000),
-        rules,
+        escape(rules or (item.outcome if item.outcome != "ok" else "")),
     )
 
 
 def _print_trace(trace: Trace, bodies: list[str]) -> None:
     console = Console(highlight=False)
     data: dict[str, Any] = orjson.loads(orjson.dumps(trace))
+    console.print(f"[bold]verdict[/]: [{_COLOURS[trace.verdict]}]{trace.verdict.label}[/]")
     for name in ("id", "outcome", "status", "endpoint", "method", "path", "route", "engine", "model", "policy_version"):
         console.print(f"[bold]{name}[/]: {escape(str(data[name]))}")
     console.print(f"[bold]started[/]: {datetime.fromtimestamp(trace.started, UTC).isoformat()}")
     for name in ("caller", "usage", "timing"):
         shown = ", ".join(f"{key}={value}" for key, value in data[name].items() if value)
         console.print(f"[bold]{name}[/]: {escape(shown)}")
+    if trace.tags:
+        console.print(f"[bold]tags[/]: {escape(', '.join(f'{name}={value}' for name, value in trace.tags))}")
     for made in trace.decisions:
         line = f"{made.policy}/{made.rule} {made.entity} {made.severity.label} in the {made.direction} {made.place}"
         suffix = " BYPASSED" if made.bypassed else ""

@@ -518,6 +518,8 @@ class GuardedExchange:
         elif not self._response.headers:
             self._response.headers = self._answer_headers
         verdict = max([decision.action for decision in decisions]) if decisions else Action.ALLOW
+        if self._outcome in outcome.OURS:
+            verdict = Action.BLOCK  # no policy asked for it, but it did not pass
         return Trace(
             id=self.id,
             started=self._started,

@@ -27,6 +27,8 @@ OUTCOMES = (
 )
 """Every word a trace's `outcome` may hold, so that it can be a metric label."""
 
+OURS = frozenset(("refused", "limited"))
+"""Outcomes of calls that the proxy itself did not let through, whatever a policy said: their verdict is `block`."""
 
 UNREACHED = frozenset(("unreachable", "dns", "tls", "certificate"))
 """The reasons of an UpstreamError that mean no connection was made: the words `proxy` raises."""

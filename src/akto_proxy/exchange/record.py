@@ -175,7 +175,7 @@ class Recorder:
             engine=route.engine if route else "none",
             status=status,
             outcome="refused",
-            verdict=Action.ALLOW,
+            verdict=Action.BLOCK,
             project=options.project,
             proxy=options.proxy,
             sensitivity=options.sensitivity,
