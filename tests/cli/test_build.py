@@ -49,6 +49,16 @@ def test_the_guard_of_a_policy_file_finds_its_own_rule(tmp_path: Path):
     assert len(list((tmp_path / "cache").glob("*.vectorscan"))) == 1
 
 
+def test_the_pages_find_the_database_that_the_guard_compiled(tmp_path: Path):
+    here = load({"DATA_DIR": str(tmp_path)})
+    build.guard(here)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.vectorscan")}
+    assert len(kept) == 1
+    scanner = build.scanner_for_pages(here)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.vectorscan")} == kept
+    assert {rule.id for rule in build.shipped_rules()} <= scanner.engine.rule_ids
+
+
 def test_an_unknown_pack_is_told_with_the_known_ones():
     with pytest.raises(Exception, match=r"no pack `nope`; there are: .*pci-dss"):
         build.pack("nope")

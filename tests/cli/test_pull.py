@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+import pytest
 import structlog
 
 from akto_proxy.cli import build, pull, pulled
@@ -52,6 +54,24 @@ async def test_a_pulled_version_is_in_force_and_stays_when_the_collector_is_away
     assert puller.problem == ""
     assert names(settings(tmp_path)) == ["own"], "a start without a collector"
     assert puller.origin.tags == ["", '"1"']
+
+
+async def test_a_source_that_is_away_is_asked_in_a_second_and_then_less_often(
+    tmp_path: Path,
+):
+    here = settings(tmp_path)
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 9:
+            raise asyncio.CancelledError
+
+    away = [SourceError("away")] * 6
+    puller = pull.Puller(here, Source(*away, None, *away), pull.prove, sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await puller.run()
+    assert waits == [1, 2, 4, 8, 15, 15, here.policy_interval, 1, 2]
 
 
 async def test_a_bad_version_is_refused_told_once_and_the_good_one_stays(tmp_path: Path):

@@ -125,6 +125,14 @@ def until(product, holds, seconds: float = 40.0) -> dict[tuple[str, str], float]
         time.sleep(0.2)
 
 
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def test_what_was_done_is_counted_and_reaches_both_servers_though_one_was_away(start_product, receiver):
     product = start_product(
         WORKERS="2", TOUR="false", OTLP_ENDPOINT=receiver.url, OTLP_HEADERS="x-key=k%3D1", OTLP_TIMEOUT="5",
@@ -169,6 +177,17 @@ def test_what_was_done_is_counted_and_reaches_both_servers_though_one_was_away(s
     assert set(receiver.headers) == {"k=1"}
     assert b"hello there" not in receiver.texts
     assert b"caller-session" in receiver.texts, "who called is there; what was said is not"
+    product.stop()
+
+
+def test_the_own_server_has_the_first_traces_a_moment_after_it_is_there(start_product):
+    """However long it took to start: the shipper's waits must not have grown meanwhile."""
+    product = start_product(TOUR="false", LOG_LEVEL="INFO")
+    assert call(product.proxy, "hello there") == 200
+    until(product, lambda _: answers(product.server + "/health"))
+    began = time.monotonic()
+    until(product, lambda f: f.get(("akto_proxy_shipper_delivered_total", "target=server"), 0) >= 1)
+    assert time.monotonic() - began < 4, "at most one wait of a second, one look of the counter, and a busy machine"
     product.stop()
 
 

@@ -166,6 +166,23 @@ async def test_a_server_that_says_no_is_asked_again_and_nothing_is_lost(root: Pa
     spool.close()
 
 
+async def test_no_wait_is_longer_than_asked_however_long_a_server_is_away(root: Path) -> None:
+    spool = new_spool(root)
+    spool.append(record(1))
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    fake = Fake(*[ShipError("away", "unreachable")] * 20)
+    options = ShipperOptions(first_wait=0.25, longest_wait=1.0)
+    shipper = Shipper(root, fake, options, clock=Clock(), random=lambda: 1.0, sleep=sleep)
+    await everything(shipper)
+    assert waits == [0.25, 0.5, *[1.0] * 18]
+    assert len(fake.taken) == 1
+    spool.close()
+
+
 async def test_one_poisoned_record_is_set_aside_and_the_rest_goes_on(root: Path) -> None:
     spool = new_spool(root)
     for number in range(33):

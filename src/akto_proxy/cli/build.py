@@ -191,6 +191,16 @@ def scanner_for_scan(settings: Settings) -> Scanner:
     return Scanner(engine(shipped_rules(), settings.data_path / "cache", allow=allowed(settings)), detectors(None))
 
 
+def scanner_for_pages(settings: Settings) -> Scanner:
+    """Every shipped rule and detector, for callers that say which of them they want.
+
+    The rules are those of an ordinary guard, its token rule too: so the database that a worker compiled is found on
+    disk, and the first start of the dashboard does not wait for another.
+    """
+    rules = [*shipped_rules(), TOKEN_RULE]
+    return Scanner(engine(rules, settings.data_path / "cache", allow=allowed(settings)), detectors(None))
+
+
 def detectors(wanted: frozenset[str] | None) -> list[Detector]:
     """The detectors beside the engine that some policy asks for (None: those that `scan` reports)."""
     plugins = installed() if wanted is not None else ()

@@ -40,7 +40,7 @@ def pages(settings: Settings, traces: TraceStore, control: ControlStore, notifie
         ConfigError: the browser files are missing, or a limit cannot be used.
     """
     packs = {name: build.pack_text(name) for name in build.pack_names()}
-    scanner = build.scanner_for_scan(settings)
+    scanner = build.scanner_for_pages(settings)
     workshop = Workshop(
         build.shipped_rules(),
         default=build.text(settings),

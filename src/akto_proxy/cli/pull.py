@@ -7,7 +7,7 @@ compiles it in time (the workers find the compiled database on disk). What fails
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
@@ -25,8 +25,9 @@ from akto_proxy.policy.schema import parse_policies
 from akto_proxy.proxy.policy_source import AktoPolicies, CollectorPolicies, Fetched, PolicySource, SourceError
 
 _log = structlog.get_logger("akto_proxy.policy")
-LONGEST = 15.0
-"""Seconds between two tries while a source fails."""
+SOONEST, LONGEST = 1.0, 15.0
+"""Seconds between two tries while a source fails: at first (a server that starts with us is there in a moment), and
+once it has been away for long."""
 
 
 def source(client: httpx.AsyncClient, settings: Settings, *, embedded: bool) -> PolicySource | None:
@@ -52,11 +53,13 @@ class Puller:
         settings: where it is kept, and what else is in force beside it.
         origin: where it is pulled from.
         prove: refuses a policy that could not run; the real one compiles it.
+        sleep: waits so many seconds.
     """
 
     settings: Settings
     origin: PolicySource
     prove: Callable[[Settings, str], None]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     problem: str = ""
     """Why the newest version is not in force, one sentence; empty when it is."""
     _tag: str = ""
@@ -66,10 +69,14 @@ class Puller:
         """Pull until cancelled."""
         kept = pulled.read(self.settings)
         self._tag = kept.tag if kept is not None and kept.source == self.origin.name else ""
-        wait = self.settings.policy_interval
+        wait = SOONEST
         while True:
-            wait = self.settings.policy_interval if await self.turn() else min(LONGEST, wait * 2)
-            await asyncio.sleep(wait)
+            if await self.turn():
+                wait = SOONEST
+                await self.sleep(self.settings.policy_interval)
+            else:
+                await self.sleep(wait)
+                wait = min(LONGEST, wait * 2)
 
     async def turn(self) -> bool:
         """Pull once; False when the source gave nothing for a reason."""

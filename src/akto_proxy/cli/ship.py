@@ -34,13 +34,20 @@ from akto_proxy.proxy.metrics import FOLDER, Board, Values, of_shippers
 from akto_proxy.proxy.otlp import OtlpOptions, OtlpTarget
 from akto_proxy.proxy.otlp_metrics import MetricsPusher
 from akto_proxy.proxy.ship_targets import AktoOptions, AktoTarget, CollectorTarget, ShipError, Target
-from akto_proxy.proxy.shipper import Shipper
+from akto_proxy.proxy.shipper import Shipper, ShipperOptions
 from akto_proxy.spool.layout import forget_readers, writers
 
 _log = structlog.get_logger("akto_proxy.shipper")
 Job = Callable[[], Coroutine[Any, Any, None]]
+OWN = "server"
+"""The name of the cursors for the server of this tree of processes."""
 HEALTH_EVERY = 10.0
 """Seconds between two reports of how this proxy is."""
+AGAIN = 1.0
+"""Seconds until a report that this tree's own server did not take is tried again."""
+NEAR = ShipperOptions(first_wait=0.2, longest_wait=1.0)
+"""For the server of this very tree of processes: it starts after its shipper asks for it, and asking it costs nothing,
+so it is asked each second. Waits that double to 30 s are for servers that many proxies share."""
 LAST_PUSH = 3.0
 """Seconds the last push of metrics may take when the program stops."""
 LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total")
@@ -61,7 +68,15 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         found = targets(client, settings, embedded)
         root = worker.spool_root(settings)
         shippers = {
-            name: Shipper(root, target, reader=name, readers=tuple(found), clock=time.time, random=random.random)
+            name: Shipper(
+                root,
+                target,
+                NEAR if name == OWN else ShipperOptions(),
+                reader=name,
+                readers=tuple(found),
+                clock=time.time,
+                random=random.random,
+            )
             for name, target in found.items()
         }
         for directory in writers(root):
@@ -107,7 +122,8 @@ def _jobs(
     jobs: dict[str, Job] = {"pulling the policy": puller.run} if puller is not None else {}
     for name, target in found.items():
         if isinstance(target, CollectorTarget):
-            jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy)
+            again = AGAIN if name == OWN else HEALTH_EVERY
+            jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy, again)
     if not embedded and isinstance(found.get("remote"), CollectorTarget):
         jobs["fetching measures"] = partial(fetch, client, settings)
     return jobs
@@ -163,7 +179,7 @@ def targets(client: httpx.AsyncClient, settings: Settings, embedded: bool) -> di
     """Where traces go, each under the name of its cursors: the embedded server, the operator's, OpenTelemetry."""
     found: dict[str, Target] = {}
     if embedded:
-        found["server"] = CollectorTarget(client, f"http://127.0.0.1:{settings.server_port}", local_token(settings))
+        found[OWN] = CollectorTarget(client, f"http://127.0.0.1:{settings.server_port}", local_token(settings))
     token = remote_token(settings)
     if settings.akto_api_base_url and settings.ingest_form == "collector":
         found["remote"] = CollectorTarget(client, settings.akto_api_base_url, token)
@@ -184,14 +200,22 @@ def headers_of(text: str) -> Iterator[tuple[str, str]]:
 
 
 async def _report(
-    settings: Settings, target: CollectorTarget, shippers: Mapping[str, Shipper], board: Board, policy: InForce
+    settings: Settings,
+    target: CollectorTarget,
+    shippers: Mapping[str, Shipper],
+    board: Board,
+    policy: InForce,
+    again: float,
 ) -> None:
     lost = Lately()
     while True:
         version, problem = seen = await asyncio.to_thread(policy.look)
         dropped = lost.add(time.monotonic(), _lost(board.total()))
-        with contextlib.suppress(ShipError):
+        try:
             await target.report(_health(settings, shippers, version, dropped) | {"policy_problem": problem})
+        except ShipError:
+            await asyncio.sleep(again)
+            continue
         until = time.monotonic() + HEALTH_EVERY
         while time.monotonic() < until and await asyncio.to_thread(policy.look) == seen:
             await asyncio.sleep(1.0)  # a new policy, or a refused one, is told at once
