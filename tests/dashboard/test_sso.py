@@ -2,92 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from joserfc import jwt
 from joserfc.jwk import RSAKey
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from akto_proxy.dashboard.app import create_app
 from akto_proxy.dashboard.sso import Provider
 from akto_proxy.store.control import Person
+from tests_issuer import Issuer
 
 REDIRECT = "http://dash.test/oidc/callback"
 
 
-class Issuer:
-    """An OpenID Connect provider with one user, who always agrees. `claims` are put over those of the id token."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.claims: dict[str, Any] = {}
-        self.key = RSAKey.generate_key(2048, {"kid": "k1"})
-        self.signing = self.key
-        self.codes: dict[str, dict[str, str]] = {}
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/.well-known/openid-configuration", self.discovery),
-                Route("/authorize", self.authorize),
-                Route("/token", self.token, methods=["POST"]),
-                Route("/keys", lambda request: JSONResponse({"keys": [self.key.as_dict(private=False)]})),
-            ]
-        )
-
-    async def discovery(self, request: Request) -> Response:
-        names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
-        return JSONResponse({"issuer": self.url, **{key: f"{self.url}/{path}" for key, path in names.items()}})
-
-    async def authorize(self, request: Request) -> Response:
-        asked = dict(request.query_params)
-        assert asked["redirect_uri"] == REDIRECT
-        assert asked["code_challenge_method"] == "S256"
-        code = f"code-{len(self.codes)}"
-        self.codes[code] = asked
-        return RedirectResponse(f"{asked['redirect_uri']}?code={code}&state={asked['state']}")
-
-    async def token(self, request: Request) -> Response:
-        form = await request.form()
-        asked = self.codes.pop(str(form["code"]), None)
-        basic = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
-        digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if asked is None or basic != "dash:secret" or challenge != asked["code_challenge"]:
-            return JSONResponse({"error": "invalid_grant"}, status_code=400)
-        claims = {
-            "iss": self.url,
-            "aud": "dash",
-            "sub": "1",
-            "exp": int(time.time()) + 60,
-            "nonce": asked["nonce"],
-            "email": "ada@acme.example",
-            "email_verified": True,
-            "groups": ["staff", "security"],
-            **self.claims,
-        }
-        token = jwt.encode({"alg": "RS256", "kid": "k1"}, claims, self.signing)
-        return JSONResponse({"access_token": "a", "token_type": "Bearer", "id_token": token})
-
-
 @pytest.fixture
-def issuer(sample: ModuleType) -> Iterator[Issuer]:
-    issuer = Issuer()
-    issuer.url, stop = sample.serve(issuer.app())
+def issuer() -> Iterator[Issuer]:
+    issuer = Issuer(REDIRECT)
+    issuer.start()
     yield issuer
-    stop()
+    issuer.stop()
 
 
 @pytest.fixture
@@ -176,3 +114,11 @@ def test_a_local_account_is_not_taken_over(client: TestClient, control: Any) -> 
 def test_without_a_provider_there_is_no_way_in(stranger: TestClient) -> None:
     assert stranger.get("/oidc/start").status_code == 404
     assert stranger.get("/oidc/callback?state=x&code=y").status_code == 404
+
+
+def test_somebody_who_declines_is_told_so_and_stays_outside(client: TestClient) -> None:
+    answer = client.get("/oidc/callback", params={"error": "access_denied", "error_description": "<b>evil</b>"})
+    assert answer.status_code == 401
+    assert "did not sign you in" in answer.text
+    assert "evil" not in answer.text
+    assert client.get("/traces").status_code == 303

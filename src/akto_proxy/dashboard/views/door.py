@@ -112,17 +112,19 @@ def sso_start(request: Request) -> Response:
 
 
 @AREA.get("/oidc/callback", None)
-def sso_finish(request: Request, state: str = "", code: str = "") -> Response:
+def sso_finish(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
     """Back from the identity provider."""
     parts = house(request)
     if parts.sso is None:
         raise NotFoundError("Single sign-on is not set up here.")
+    if error:  # its words are not shown: anybody can make such an address
+        return _login(request, "The identity provider did not sign you in. Try again, or ask who runs it.", status=401)
     try:
         name, role, target = parts.sso.finish(state[:200], request.cookies.get(STATE, ""), code[:4000])
         person = _provided(parts, name, role)
-    except SsoError as error:
-        parts.control.note(AuditNote(parts.clock(), "", "sign-in.failed", detail=str(error), ip=peer(request)))
-        return _login(request, str(error), status=401)
+    except SsoError as problem:
+        parts.control.note(AuditNote(parts.clock(), "", "sign-in.failed", detail=str(problem), ip=peer(request)))
+        return _login(request, str(problem), status=401)
     answer = let_in(request, person, target)
     answer.delete_cookie(STATE, path="/oidc")
     return answer
