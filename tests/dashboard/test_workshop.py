@@ -73,3 +73,13 @@ def test_a_replay_says_how_verdicts_move(filled: Any, workshop: Any) -> None:
     assert job.share == 100.0
     assert (Action.REDACT, Action.BLOCK) in job.report.changed
     assert replays.recent() == (job,)
+
+
+def test_a_change_elsewhere_compiles_no_pattern_again(workshop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check while one writes took two seconds for it: a process has to start."""
+    text = OWN.replace("PROJ-", "TASK-")
+    workshop.draft(text)
+    monkeypatch.setattr("akto_proxy.dashboard.workshop.compile_killable", lambda *_, **__: pytest.fail("compiled"))
+    draft = workshop.draft(text.replace("action: redact", "action: alert"))
+    tried = workshop.attempt(draft, "see TASK-1234", Direction.REQUEST, Role.USER)
+    assert tried.judgement.action is Action.ALERT

@@ -51,6 +51,8 @@ class Shown:
     spans: tuple[Span, ...]
     held: int
     stopped_before_model: bool
+    sides: tuple[tuple[str, str, str], ...]
+    """Prompt and answer in words: which, what the caller had of it, what the model server had."""
 
 
 def detail(trace: Trace, proxy_url: str) -> Shown:
@@ -67,7 +69,36 @@ def detail(trace: Trace, proxy_url: str) -> Shown:
         spans=tuple(_spans(trace, stopped)),
         held=max(0, timing.first_byte - timing.upstream_first) if timing.upstream_first and timing.first_byte else 0,
         stopped_before_model=stopped,
+        sides=(_prompt(trace, stopped), _answer(trace, stopped)),
     )
+
+
+def _prompt(trace: Trace, stopped: bool) -> tuple[str, str, str]:
+    replaced = _replaced(trace, Direction.REQUEST)
+    sent = "sent it; what a rule found is kept masked" if replaced else "sent it"
+    if stopped:
+        return "Prompt", sent, "never saw it"
+    return "Prompt", sent, f"got it with {replaced} replaced" if replaced else "got it unchanged, byte for byte"
+
+
+def _answer(trace: Trace, stopped: bool) -> tuple[str, str, str]:
+    ours = "a refusal that names policy and rule" if trace.outcome == "blocked" else "an error that names the cause"
+    if stopped or trace.outcome not in ("ok", "alerted", "redacted", "blocked"):
+        return "Answer", f"got {ours}", "gave none" if stopped else "gave what could not be passed on"
+    if any(item.action is Action.BLOCK for item in trace.decisions):
+        got = f"got its beginning, then {ours}" if trace.streamed else f"got {ours}"
+        return "Answer", got, "gave one that was not passed on"
+    replaced = _replaced(trace, Direction.RESPONSE)
+    if replaced:
+        return "Answer", f"got it with {replaced} replaced", "gave it; what a rule found is kept masked"
+    return "Answer", "got it unchanged, byte for byte", "gave it"
+
+
+def _replaced(trace: Trace, direction: Direction) -> str:
+    """How much of a direction was replaced, in words; nothing if nothing was."""
+    found = (item for item in trace.decisions if item.action is Action.REDACT and item.direction is direction)
+    count = sum(max(1, item.count) for item in found)
+    return f"{count} {'span' if count == 1 else 'spans'}" if count else ""
 
 
 def _spans(trace: Trace, stopped: bool) -> Iterator[Span]:
@@ -140,12 +171,21 @@ def _raw(message: Message) -> str:
         return message.body
 
 
+_NAMED = (("x-user-id", "user"), ("x-team-id", "team"), ("x-agent-name", "agent"), ("x-session-id", "session"))
+
+
 def curl(trace: Trace, proxy_url: str) -> str:
-    """A command that sends the same request again. The token is a variable: none is ever kept."""
+    """A command that sends the same request again. The token is a variable: none is ever kept.
+
+    Who called is told by headers of ours whatever said it, because values of callers' own headers are not kept.
+    """
     words = ["curl", "-sS", "-X", trace.method, shlex.quote(proxy_url.rstrip("/") + trace.path)]
     lines = [" ".join(words), '  -H "Authorization: Bearer $HF_TOKEN"']
     for name, value in trace.request.headers:
-        if name.lower() in ("content-type", "accept", "x-session-id", "user-agent"):
+        if value and name.lower() in ("content-type", "accept", "user-agent"):
+            lines.append(f"  -H {shlex.quote(f'{name}: {value}')}")
+    for name, field in _NAMED:
+        if value := getattr(trace.caller, field):
             lines.append(f"  -H {shlex.quote(f'{name}: {value}')}")
     if trace.request.body and trace.request.encoding == "text":
         lines.append(f"  --data-raw {shlex.quote(trace.request.body)}")

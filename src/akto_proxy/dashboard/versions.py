@@ -24,7 +24,11 @@ def save(request: Request, text: str, comment: str) -> Version:
     version = parts.control.add_version(
         text, author=me(request).name, at=parts.clock(), comment=comment[:500], proposed=proposed
     )
-    detail = f"{len(changes)} changes" + (", weaker" if weaker else "") + (", proposed" if proposed else "")
+    detail = (
+        f"{len(changes)} {'change' if len(changes) == 1 else 'changes'}"
+        + (", weaker" if weaker else "")
+        + (", proposed" if proposed else "")
+    )
     parts.note(request, "policy.save", f"version {version.number}", detail)
     return version
 

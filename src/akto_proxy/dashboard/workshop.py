@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from akto_proxy.config.compile import compile_killable
 from akto_proxy.dashboard.detail import Piece
 from akto_proxy.errors import PolicyError
-from akto_proxy.guard.engine import Engine, compile_database
+from akto_proxy.guard.engine import Engine, compile_database, fingerprint
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.stream import Released, StreamGuard
@@ -83,6 +83,7 @@ class Workshop:
         self._scan = scan
         self._replacer = Replacer(key)
         self._drafts: OrderedDict[str, Draft] = OrderedDict()
+        self._databases: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def draft(self, text: str) -> Draft:
@@ -109,8 +110,21 @@ class Workshop:
         file = parse_file(text, "policy")
         policies = PolicySet(file.policies, self.known)
         rules = policies.custom_rules
-        own = Engine(rules, database=_compile_apart(rules)) if rules else None
-        return Draft(text, file, policies, own)
+        return Draft(text, file, policies, self._own(rules) if rules else None)
+
+    def _own(self, rules: Sequence[Rule]) -> Engine:
+        """The engine of a policy's own patterns. Most drafts change something else, so what they compile to is kept."""
+        name = fingerprint(rules)
+        with self._lock:
+            database = self._databases.pop(name, None)
+        if database is None:
+            database = _compile_apart(rules)
+        engine = Engine(rules, database=database)
+        with self._lock:
+            self._databases[name] = database
+            while len(self._databases) > KEPT:
+                self._databases.popitem(last=False)
+        return engine
 
     def problem(self, text: str) -> str:
         """Why a text cannot be used, or nothing. Its patterns are only parsed, so it may be asked at each pause."""

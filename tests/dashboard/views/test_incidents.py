@@ -103,3 +103,13 @@ def test_a_policy_that_is_stricter_for_a_time_can_be_taken_back(control: Any, cl
     assert overrides(control) == []
     assert client.post("/incidents/overrides/end", data={"id": "o-1"}).status_code == 404
     assert sign_in("viewer").post("/incidents/overrides/end", data={"id": "o-1"}).status_code == 403
+
+
+def test_blocking_from_an_incident_comes_back_to_it(incident: Incident, sign_in: Any) -> None:
+    client = sign_in("analyst")
+    assert 'name="back" value="/incidents/i-1"' in client.get("/incidents/i-1").text
+    form = {"field": "user", "value": "ada", "last": "1h", "back": "/incidents/i-1"}
+    assert client.post("/callers/block", data=form).headers["location"] == "/incidents/i-1?said=blocked"
+    page = client.get("/incidents/i-1").text
+    assert "Unblock" in page
+    assert "Block the caller" not in page

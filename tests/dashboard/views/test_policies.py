@@ -58,3 +58,12 @@ def test_a_proxy_that_runs_another_version_is_named(
 ) -> None:
     control.keep_health(ProxyHealth("edge-7", clock(), policy_version=version))
     assert ("Some proxies run another version still" in sign_in("viewer").get("/policies").text) == warned
+
+
+def test_proxies_get_a_minute_to_follow_before_they_are_behind(control: Any, clock: Any, sign_in: Any) -> None:
+    control.keep_health(ProxyHealth("edge", clock(), "0.1.0", "0" * 16))
+    editor = sign_in("editor")
+    editor.post("/policies/mode", data={"name": "default-pii", "change": "monitor"})
+    assert "Some proxies run another version" not in editor.get("/policies").text
+    clock.now += 61
+    assert "Some proxies run another version" in editor.get("/policies").text

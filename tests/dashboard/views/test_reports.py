@@ -26,6 +26,24 @@ def test_evidence_can_be_of_one_framework(filled: Any, sign_in: Any) -> None:
     assert any(int(row["calls_with_a_hit"]) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("modes", "word"),
+    [
+        (("enforce", "enforce"), "Enforced"),
+        (("monitor", "enforce"), "Partly enforced"),
+        (("monitor",) * 2, "Monitored"),
+    ],
+)
+def test_a_control_is_enforced_in_part_or_only_watched(
+    modes: tuple[str, str], word: str, control: Any, clock: Any, sign_in: Any
+) -> None:
+    rule = "rules: [{words: [x], action: alert, controls: [SOC2:CC6.1]}]"
+    policies = "".join(f"  - {{name: p{n}, mode: {mode}, {rule}}}\n" for n, mode in enumerate(modes))
+    control.add_version(f"version: 1\npolicies:\n{policies}", author="ada", at=clock())
+    page = sign_in("viewer").get("/reports").text
+    assert page.partition("<h2>SOC2</h2>")[2].count(f">{word}<") == 1
+
+
 def test_days_add_up_to_what_passed(filled: Any, control: Any, sign_in: Any) -> None:
     rows = list(csv.DictReader(sign_in("analyst").get("/reports/days.csv").text.splitlines()))
     assert sum(int(row["calls"]) for row in rows) == filled.count()

@@ -98,7 +98,7 @@
     if (e.target.matches("[data-all]")) $$(e.target.dataset.all).forEach((c) => { c.checked = e.target.checked; });
     if (e.target.matches("[data-all], [data-pick]")) { const n = $$("[data-pick]:checked").length; $$("[data-picked]").forEach((x) => { x.textContent = n; }); $$("[data-bulk]").forEach((x) => { x.hidden = !n; }); }
   });
-  document.addEventListener("submit", (e) => { const q = e.target.dataset.confirm; if (q && !confirm(q)) e.preventDefault(); });
+  document.addEventListener("submit", (e) => { const q = e.submitter?.dataset.confirm || e.target.dataset.confirm; if (q && !confirm(q)) e.preventDefault(); });
 
   // ---- keys ----
   const select = (step) => {

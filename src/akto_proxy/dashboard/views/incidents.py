@@ -72,10 +72,20 @@ def one(request: Request, incident_id: str) -> Response:
         "people": [person.name for person in parts.control.people() if not person.disabled],
         "field": caller,
         "value": value,
+        "blocks": blocks_of(parts, caller, value),
+        "back": f"/incidents/{incident_id}",
         "fields": FIELDS,
         "lasts": list(LONGEST),
     }
     return parts.pages.answer(request, "incident.html", values)
+
+
+def blocks_of(parts: House, field: str, value: str) -> list[Block]:
+    """The blocks of a caller that are in force."""
+    now = parts.clock()
+    return [
+        block for block in parts.control.blocks() if block.until > now and (block.field, block.value) == (field, value)
+    ]
 
 
 def incident_of(parts: House, incident_id: str) -> Incident:

@@ -28,6 +28,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "monitor": {"mode": "monitor"},
     "enforce": {"mode": "enforce"},
 }
+SETTLES = 60.0
+"""Seconds in which proxies pull a new version, so that one that has the old is not news."""
 Short = Annotated[str, Form(max_length=500)]
 
 
@@ -38,10 +40,12 @@ def policy_list(request: Request) -> Response:
     draft = in_force(parts)
     where = Filter(since=parts.clock() - 86400)
     seen = {count.name: count for count in parts.traces.top(By.POLICY, where, limit=200)}
+    active = parts.control.active()
     values = {
         "title": "Policies",
         **tabs("list"),
-        "active": parts.control.active(),
+        "active": active,
+        "settling": active is not None and parts.clock() - active.at < SETTLES,
         "draft": draft,
         "policies": [
             {

@@ -13,10 +13,11 @@ from starlette.responses import Response
 from akto_proxy.dashboard.conditions import Conditions, conditions, step_for
 from akto_proxy.dashboard.coverage import coverage, last_of
 from akto_proxy.dashboard.figures import bars, flags, over_time, verdict_chart
+from akto_proxy.dashboard.formats import query
 from akto_proxy.dashboard.house import House, house
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.together import together
-from akto_proxy.dashboard.views.incidents import FIELDS, LONGEST
+from akto_proxy.dashboard.views.incidents import FIELDS, LONGEST, blocks_of
 from akto_proxy.dashboard.views.limits import limits_in_force
 from akto_proxy.dashboard.web import Area, NotFoundError
 from akto_proxy.limits.schema import Limit
@@ -165,7 +166,6 @@ def caller(request: Request, field: str = "", value: str = "") -> Response:
     if field not in KINDS or not value:
         raise NotFoundError("There is no such caller.")
     asked = conditions({**request.query_params, field: value}, parts.clock())
-    now = parts.clock()
     known = next(iter(parts.traces.top(KINDS[field], Filter(**{field: value}), limit=1)), None)  # type: ignore[arg-type]
     profile = _profile(parts, asked, KINDS[field], endpoints=By.ENDPOINT, addresses=By.IP)
     values = {
@@ -178,7 +178,8 @@ def caller(request: Request, field: str = "", value: str = "") -> Response:
         "limits": [limit for limit in limits_of(parts, field, value) if not limit.by or field in limit.by],
         "incidents": [i for i in parts.control.incidents(limit=200) if about(i.subject, field, value)][:6],
         **profile,
-        "blocks": [b for b in parts.control.blocks() if b.until > now and (b.field, b.value) == (field, value)],
+        "blocks": blocks_of(parts, field, value),
+        "back": "/callers/profile" + query({"field": field, "value": value}),
         "fields": FIELDS,
         "lasts": list(LONGEST),
     }

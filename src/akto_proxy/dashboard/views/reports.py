@@ -17,6 +17,7 @@ from akto_proxy.dashboard.formats import iso
 from akto_proxy.dashboard.house import House, house, in_force
 from akto_proxy.dashboard.roles import Need
 from akto_proxy.dashboard.web import Area, NotFoundError
+from akto_proxy.model import Mode
 from akto_proxy.policy.clause import Clause
 from akto_proxy.store.face import By, Count, Filter
 
@@ -87,7 +88,8 @@ def frameworks(parts: House, where: Filter) -> dict[str, list[dict[str, Any]]]:
                 "control": control,
                 "policies": names,
                 "rules": sorted({clause.name for clause in clauses}),
-                "enforced": all(clause.policy.mode.value == "enforce" for clause in clauses),
+                "enforced": all(clause.policy.mode is Mode.ENFORCE for clause in clauses),
+                "monitored": all(clause.policy.mode is Mode.MONITOR for clause in clauses),
                 "hits": sum(hit.traces for hit in hits),
                 "blocked": sum(hit.blocked for hit in hits),
                 "redacted": sum(hit.redacted for hit in hits),

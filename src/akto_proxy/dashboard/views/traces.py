@@ -46,6 +46,7 @@ def trace_list(request: Request) -> Response:
         "total": parts.traces.count(asked.where) if asked.where.only_time else None,
         "live": parts.traces.after().cursor,
         "views": parts.control.views(me(request).name),
+        "current": urlencode(asked.asked),
         "more": any(name in asked.asked for name in MORE),
     }
     return parts.pages.answer(request, "traces.html", values)
