@@ -34,6 +34,22 @@ def test_a_disguised_text_is_read(text):
     assert end - start >= len(text) * 0.8
 
 
+@pytest.mark.parametrize("between", [" ", "-", ". ", " / "])
+@pytest.mark.parametrize("hidden", ["AKIAQ3EGTPZ7XK2MWL5V", "4539148803436467", "GB82WEST12345698765432"])
+def test_characters_written_apart_are_read_together(between, hidden):
+    text = f"it is {between.join(hidden)} I think"
+    (view,) = [view for view in normalise(text) if hidden in view.text]
+    begin = view.text.index(hidden)
+    assert view.span(begin, begin + len(hidden)) == (6, 6 + len(between.join(hidden)))
+
+
+@pytest.mark.parametrize(
+    "text", ["1, 2, 3, 4, 5, 6, 7, 8, 9", "version 1.2.3.4", "a - b - c", "10 11 12 13 14 15 16 17 18"]
+)
+def test_counting_is_not_writing_apart(text):
+    assert [view for view in normalise(text) if view.name == "joined"] == []
+
+
 @pytest.mark.parametrize(
     "text", ["", "A plain question about state-owned firms in 2024?", "def f(x):\n    return x + 1\n"]
 )

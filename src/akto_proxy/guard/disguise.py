@@ -36,9 +36,10 @@ ASKS: tuple[Ask, ...] = (
     Ask(r"[\x23-\x25\x2a\x2b\x2d-\x3a\x3d0-9A-Z\x5fa-z\x7e]{16}"),
     # control characters, which no reader sees; NUL stands between the texts of a survey and is counted there
     Ask(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"),
-    # l33t, l e t t e r s apart, hy-phen-ation
+    # l33t, l e t t e r s and digits apart, hy-phen-ation
     Ask(r"[A-Za-z][0134578\x24\x40][A-Za-z]|[0134578\x24\x40][A-Za-z]+[0134578\x24\x40]"),
     Ask(r"[A-Za-z](?:[\x20\x2a\x2d-\x2f\x5f\x7c]{1,3}[A-Za-z]){4}"),
+    Ask(r"[0-9A-Za-z](?:[\x20\x2a\x2d-\x2f\x5f\x7c]{1,3}[0-9A-Za-z]){8}"),
     Ask(r"(?:[\x2a\x2d]|\xc2\xb7)[A-Za-z]{1,5}(?:[\x2a\x2d]|\xc2\xb7)[A-Za-z]"),
     # backwards, ROT13
     Ask("", (tuple(word[::-1].encode() for word in TURNED),)),

@@ -11,7 +11,9 @@ for there (`View.name` ends in the last step, see `alters`).
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 
 import re2
 
@@ -29,7 +31,7 @@ MOST = 16
 DEPTH = 3
 _FREE = re2._Anchor.UNANCHORED
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
-_SPACED = r"\b[A-Za-z](?:[ ._*|/-]{1,3}[A-Za-z]){4,200}\b"
+_SPACED = r"\b[A-Za-z0-9](?:[ ._*|/-]{1,3}[A-Za-z0-9]){8,200}\b|\b[A-Za-z](?:[ ._*|/-]{1,3}[A-Za-z]){4,200}\b"
 _SPLIT = r"\b[A-Za-z]{1,5}(?:[-*·][A-Za-z]{1,5}){2,60}\b"
 _SWAPPED = r"\b[A-Za-z]*[0134578@$]+[A-Za-z]+[0134578@$]+[A-Za-z]*\b|[A-Za-z][0134578@$][A-Za-z]"
 
@@ -80,24 +82,21 @@ class Normaliser:
             views.append(View("leet", text.translate(_LEET), parent=parent))
 
     def _joined(self, text: str, parent: View | None) -> View:
-        """Letters written apart put together; two separators or more between them part words."""
+        """Letters and digits written apart put together; a gap of another width than most of its run parts words."""
         data = text.encode("ascii", "replace")
         builder, at = Builder(text), 0
         while True:
-            start, end = self._spaced(_FREE, data, at, len(data))[0]
+            start, at = self._spaced(_FREE, data, at, len(data))[0]
             if start < 0:
                 return builder.view("joined", parent)
-            place = start
-            while place < end:
-                last = place
-                while last < end and not text[last].isalpha():
-                    last += 1
-                if last - place == 1:
-                    builder.skip(place, last)
-                elif last > place:
-                    builder.put(" ", place, last)
-                place = last + 1
-            at = end
+            places = [place for place in range(start, at) if text[place].isalnum()]
+            gaps = [(place + 1, after) for place, after in pairwise(places) if after > place + 1]
+            ((usual, _),) = Counter(after - place for place, after in gaps).most_common(1)
+            for place, after in gaps:
+                if after - place == usual:
+                    builder.skip(place, after)
+                else:
+                    builder.put(" ", place, after)
 
 
 def alters(view: View) -> bool:
