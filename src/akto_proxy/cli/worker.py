@@ -27,6 +27,7 @@ from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.limiting import limiting
 from akto_proxy.cli.measures import Strictness, obey
+from akto_proxy.cli.memory import give_back
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
@@ -92,6 +93,7 @@ async def _serve(settings: Settings, number: int) -> None:
         _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
     _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
     gc.collect()
+    give_back()
     gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
     gc.set_threshold(20_000, 10, 100)  # an exchange makes a few hundred objects: look for rings every hundred of them
     stop = asyncio.Event()
@@ -268,5 +270,7 @@ async def _reloads(
             continue
         strictness.renew(guard)
         _log.info("policy reloaded", version=guard.policies.version)
+        del guard
+        await asyncio.to_thread(give_back)
         for line in guardrails.unserved():
             _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
