@@ -2,6 +2,7 @@
 
     python bench/store.py append
     python bench/store.py ingest --count 20000
+    python bench/store.py server --count 100000
     python bench/store.py queries --count 1000000 [--url chdb:////tmp/x]
     python bench/store.py queries --count 10000000 --copies 10 --size 800 --keep /tmp/ten
 
@@ -9,24 +10,31 @@
 inside the database, each copy some whole days later: the same tables in a tenth of the time. Bodies are copied too.
 
 Load stays on this machine; nothing leaves the process. `ingest` is what one collector core does for each trace: unpack,
-check the frame, parse, insert with rollups, commit (synchronous=FULL).
+check the frame, parse, insert with rollups, commit (synchronous=FULL). `server` is all that `akto-proxy server` does for
+a trace that comes over HTTP: the same, its own reading by the watch, and the pages' process around it.
 """
 
 # ruff: noqa: E501 - the tables of made-up values read better wide
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import os
 import random
 import resource
+import socket
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import httpx
 import orjson
 import zstandard
 
@@ -75,6 +83,8 @@ WORDS = [
 ]
 NOW = 1_780_000_000.0
 DAYS = 30
+RATE = 2000
+"""Traces a second, as their times have it, where a server is fed: in 30 days' time all baselines would turn at each."""
 
 
 @cache
@@ -158,6 +168,77 @@ def ingest(count: int, size: int, url: str) -> None:
         print(f"ingest of {count} traces ({size} bytes of text): {count / cpu:,.0f} a CPU second, {count / wall:,.0f} a second, "
               f"{kept.bytes / max(1, kept.traces):.0f} bytes a trace on disk, {cpu / count * 1e6:.0f} us CPU a trace")  # fmt: skip
         store.close()
+
+
+def server(count: int, size: int) -> None:
+    """Traces a CPU second of the whole server's process, batches of 1 MB as a shipper sends them, four at a time."""
+    chance = random.Random(1)
+    days = count / RATE / 86400
+    batches, chain, step = [], GENESIS, max(1, (1 << 20) // (size + 600))
+    for start in range(0, count, step):
+        parts = []
+        for number in range(start, min(start + step, count)):
+            data, chain = encode(Kind.TRACE, number, chain, orjson.dumps(make_trace(number, chance, count, size, days)))
+            parts.append(data)
+        batches.append(zstandard.compress(b"".join(parts), 3))
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        environ = {
+            **os.environ,
+            "HOME": folder,
+            "DATA_DIR": f"{folder}/data",
+            "SERVER_PORT": str(port),
+            "ADMIN_PORT": "0",
+        }
+        command = [sys.executable, "-m", "akto_proxy", "server"]
+        running = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            asyncio.run(_send(f"http://127.0.0.1:{port}", Path(folder) / "data", running.pid, batches, count))
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+async def _send(url: str, data: Path, parent: int, batches: list[bytes], count: int) -> None:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        for _ in range(600):
+            with contextlib.suppress(httpx.HTTPError):
+                await client.get(f"{url}/health")
+                break
+            await asyncio.sleep(0.2)
+        headers = {
+            "authorization": f"Bearer {(data / 'ingest.key').read_bytes().hex()}",
+            "content-type": SPOOL_TYPE,
+            "content-encoding": "zstd",
+            "x-spool-writer": "bench",
+        }
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+
+        async def post(body: bytes) -> None:
+            answer = await client.post(f"{url}/v1/traces", content=body, headers=headers)
+            answer.raise_for_status()
+
+        for body in batches[:4]:  # the dictionary is learned, everything was imported
+            await post(body)
+        sent = count * (len(batches) - 4) // len(batches)
+        cpu, began = _cpu(children), time.perf_counter()
+        for start in range(4, len(batches), 4):
+            await asyncio.gather(*(post(body) for body in batches[start : start + 4]))
+        wall = time.perf_counter() - began
+        last = -1.0
+        while (now := _cpu(children)) - last > 0.05:  # the watch reads behind
+            last = now
+            await asyncio.sleep(1)
+        print(f"server: {sent} traces: {sent / (now - cpu):,.0f} a CPU second ({(now - cpu) / sent * 1e6:.0f} us each), "
+              f"taken at {sent / wall:,.0f} a second")  # fmt: skip
+
+
+def _cpu(pids: list[str]) -> float:
+    """Seconds of user and system time of these processes."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def queries(count: int, size: int, url: str, keep: str, copies: int) -> None:
@@ -268,7 +349,7 @@ def questions(store: TraceStore) -> dict[str, Callable[[], object]]:
 def main() -> None:
     """Run one of the benches."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("append", "ingest", "queries"))
+    parser.add_argument("what", choices=("append", "ingest", "server", "queries"))
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--size", type=int, default=2_500)
     parser.add_argument("--url", default="")
@@ -279,6 +360,8 @@ def main() -> None:
         append(4096)
     elif given.what == "ingest":
         ingest(given.count, given.size, given.url)
+    elif given.what == "server":
+        server(given.count, given.size)
     else:
         queries(given.count, given.size, given.url, given.keep, given.copies)
 

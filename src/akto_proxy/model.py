@@ -274,19 +274,20 @@ def trace_from_dict(data: dict[str, Any]) -> Trace:
     Raises:
         KeyError, TypeError, ValueError: a required key is missing or of the wrong type.
     """
-    nested: dict[str, Any] = {
-        "verdict": Action(data.get("verdict", 0)),
+    decisions, tags = data.get("decisions"), data.get("tags")
+    made = {
+        **data,
+        "verdict": _ACTIONS[data.get("verdict", 0)],
         "caller": _plain(Caller, data.get("caller")),
         "usage": _plain(Usage, data.get("usage")),
         "timing": _plain(Timing, data.get("timing")),
         "request": _message(data.get("request")),
         "response": _message(data.get("response")),
-        "decisions": tuple(decision_from_dict(item) for item in data.get("decisions") or ()),
-        "tags": tuple((str(key), str(value)) for key, value in data.get("tags") or ()),
+        "decisions": tuple([decision_from_dict(item) for item in decisions]) if decisions else (),
+        "tags": tuple([(str(key), str(value)) for key, value in tags]) if tags else (),
     }
-    names = _names(Trace)
-    plain = {key: value for key, value in data.items() if key in names and key not in nested}
-    return Trace(**plain, **nested)
+    trace: Trace = _plain(Trace, made)
+    return trace
 
 
 def decision_from_dict(data: dict[str, Any]) -> Decision:
@@ -295,18 +296,22 @@ def decision_from_dict(data: dict[str, Any]) -> Decision:
     Raises:
         KeyError, TypeError, ValueError: a required key is missing or of the wrong type.
     """
-    typed: dict[str, Any] = {
+    made = {
+        **data,
         "severity": Severity(data["severity"]),
-        "action": Action(data["action"]),
+        "action": _ACTIONS[data["action"]],
         "direction": Direction(data["direction"]),
         "role": Role(data.get("role", "user")),
         "mode": Mode(data.get("mode", "enforce")),
-        "would": Action(data.get("would", 0)),
+        "would": _ACTIONS[data.get("would", 0)],
         "controls": tuple(data.get("controls") or ()),
     }
-    names = _names(Decision)
-    plain = {key: value for key, value in data.items() if key in names and key not in typed}
-    return Decision(**plain, **typed)
+    decision: Decision = _plain(Decision, made)
+    return decision
+
+
+_ACTIONS: dict[Any, Action] = {action.value: action for action in Action}
+"""Looked up for each trace and decision: calling the enum takes several times as long."""
 
 
 @cache
@@ -315,12 +320,16 @@ def _names(kind: Any) -> frozenset[str]:
 
 
 def _plain(kind: Any, data: dict[str, Any] | None) -> Any:
+    if not data:
+        return kind()
     names = _names(kind)
-    return kind(**{key: value for key, value in (data or {}).items() if key in names})
+    if data.keys() <= names:  # as our own version writes it
+        return kind(**data)
+    return kind(**{key: value for key, value in data.items() if key in names})
 
 
 def _message(data: dict[str, Any] | None) -> Message:
-    data = dict(data or {})
-    headers = tuple((str(key), str(value)) for key, value in data.pop("headers", None) or ())
-    rest: Message = _plain(Message, data)
-    return Message(headers, rest.body, rest.encoding, rest.size, rest.truncated)
+    headers = data.get("headers") if data else None
+    shown = tuple([(str(key), str(value)) for key, value in headers]) if headers else ()
+    message: Message = _plain(Message, {**(data or {}), "headers": shown})
+    return message

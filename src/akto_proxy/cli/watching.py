@@ -41,7 +41,7 @@ BASELINES, CURSOR = "watch.baselines", "watch.cursor"
 POLL = 0.5
 BATCH = 500
 WHOLE_A_POLL = 150
-"""Traces without a finding that are read whole in one poll."""
+"""Traces without a finding that are read whole in POLL seconds, however many polls a backlog makes of them."""
 
 _TICK_EVERY, _SAVE_EVERY, _CERTIFICATE_EVERY, _SWEEP_EVERY = 5.0, 300.0, 3600.0, 10.0
 _TEST_TIMEOUT = 30.0
@@ -100,6 +100,7 @@ class Watching:
         self._ready = threading.Event()
         self._due = _Due()
         self._cursor = ""
+        self._spare = 0
         self.counters = WatchingCounters()
 
     def start(self) -> None:
@@ -177,11 +178,12 @@ class Watching:
     def _look(self, lines: Sequence[Summary]) -> None:
         parts = self._parts
         facts: list[Fact] = []
-        spare = WHOLE_A_POLL
+        if self._due.now("whole", parts.now(), POLL):
+            self._spare = WHOLE_A_POLL
         for line in lines:
             flagged = bool(line.rules)
-            spare -= not flagged
-            seen, found = self._read(line) if flagged or spare > 0 else (of_summary(line), [])
+            self._spare -= not flagged
+            seen, found = self._read(line) if flagged or self._spare > 0 else (of_summary(line), [])
             facts += found
             facts += [of_anomaly(item) for item in parts.watch.feed(seen)]
         now = parts.now()

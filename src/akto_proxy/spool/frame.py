@@ -15,6 +15,8 @@ from enum import Enum
 from hashlib import sha256
 from zlib import crc32
 
+from akto_proxy.light import light
+
 MAGIC = b"\xa7KT"
 _FIELDS = struct.Struct(">3scIQ32s32s")
 _CRC = struct.Struct(">I")
@@ -37,6 +39,7 @@ class Kind(Enum):
 _KINDS = {kind.value: kind for kind in Kind}
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One readable frame. `end` is the offset just after it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from akto_proxy.light import light
 from akto_proxy.model import Action, Decision, Severity, Trace
 
 
@@ -90,6 +91,7 @@ ALL = Filter()
 """The filter that filters nothing."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Link:
     """A record's place in its writer's hash chain. `digest` and `chain` are hex SHA-256."""
@@ -100,6 +102,7 @@ class Link:
     chain: str
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A trace to keep, with the exact bytes it came as and its link, where it came through a spool."""
@@ -118,6 +121,7 @@ class Note:
     body: bytes
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One line of a list of traces: no bodies."""

@@ -6,7 +6,6 @@ the sign turned, so a rollup always equals what a scan of the traces would give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from akto_proxy.model import Action, Trace
@@ -44,6 +43,13 @@ CODES: dict[By, int] = {
 }
 """Groupings kept by the hour. They are written to disk: append only. Sessions have a table of their own."""
 
+_USER, _KEY, _TEAM, _AGENT, _IP = (CODES[by] for by in (By.USER, By.KEY, By.TEAM, By.AGENT, By.IP))
+_PROJECT, _ENDPOINT, _ROUTE = (CODES[by] for by in (By.PROJECT, By.ENDPOINT, By.ROUTE))
+_ENGINE, _MODEL, _OUTCOME = (CODES[by] for by in (By.ENGINE, By.MODEL, By.OUTCOME))
+_SENSITIVITY, _RULE, _CATEGORY = (CODES[by] for by in (By.SENSITIVITY, By.RULE, By.CATEGORY))
+_ENTITY, _POLICY = (CODES[by] for by in (By.ENTITY, By.POLICY))
+_DIRECTION, _SEVERITY = (CODES[by] for by in (By.DIRECTION, By.SEVERITY))
+
 COUNTERS = ("traces", "alerted", "redacted", "blocked", "errors", "bypassed", "prompt", "completion")
 """The counters of a group, in order."""
 
@@ -77,28 +83,32 @@ class Rollup:
         """Count a trace in (or out, with sign -1)."""
         counters = [sign * value for value in _counters(trace)]
         changes = [(index, value) for index, value in enumerate(counters) if value]  # most stay as they are
-        hour, at = int(trace.started // HOUR), trace.started
-        self._group((TOTAL, hour, ""), counters, changes, at)
-        for by, name in names(trace):
-            self._group((CODES[by], hour, name), counters, changes, at)
-        _sum(self.minutes.setdefault(int(trace.started // MINUTE), [0] * len(counters)), changes)
-        timing = trace.timing
+        at = trace.started
+        hour = int(at // HOUR)
+        groups = self.groups
+        for code, name in _names(trace):
+            key = (code, hour, name)
+            row = groups.get(key)
+            if row is None:
+                groups[key] = [*counters, at]
+                continue
+            for index, value in changes:
+                row[index] += value
+            if at > row[-1]:
+                row[-1] = at
+        minute = self.minutes.setdefault(int(at // MINUTE), [0] * len(counters))
+        for index, value in changes:
+            minute[index] += value
+        timing, latencies, day = trace.timing, self.latencies, hour // DAY_HOURS
         for kind, value in enumerate(
             (timing.total, timing.guard, timing.first_byte, max(0, timing.total - timing.guard))
         ):
             bucket = latency_bucket(value)
-            for key in ((hour, kind, bucket), (hour // DAY_HOURS, kind + BY_DAY, bucket)):
-                self.latencies[key] = self.latencies.get(key, 0) + sign
+            by_hour, by_day = (hour, kind, bucket), (day, kind + BY_DAY, bucket)
+            latencies[by_hour] = latencies.get(by_hour, 0) + sign
+            latencies[by_day] = latencies.get(by_day, 0) + sign
         if trace.caller.session:
             self._session(trace, sign)
-
-    def _group(self, key: tuple[int, int, str], counters: list[int], changes: list[tuple[int, int]], at: float) -> None:
-        row = self.groups.get(key)
-        if row is None:
-            self.groups[key] = [*counters, at]
-            return
-        _sum(row, changes)
-        row[-1] = max(row[-1], at)
 
     def _session(self, trace: Trace, sign: int) -> None:
         at, caller = trace.started, trace.caller
@@ -113,33 +123,44 @@ class Rollup:
         session.completion += sign * trace.usage.completion
 
 
-def names(trace: Trace) -> Iterable[tuple[By, str]]:
-    """Every grouping and name a trace counts under, each once; empty names are left out."""
-    caller = trace.caller
+def _names(trace: Trace) -> list[tuple[int, str]]:
+    """The code of every grouping and the name a trace counts under there, each pair once; empty names are left out.
+
+    Numbers and not `By`: hashing a member of an enum is a call of its own, and this is done for each trace.
+    """
+    caller, decisions = trace.caller, trace.decisions
     pairs = [
-        (By.USER, caller.user),
-        (By.KEY, caller.key),
-        (By.TEAM, caller.team),
-        (By.AGENT, caller.agent),
-        (By.IP, caller.ip),
-        (By.PROJECT, trace.project),
-        (By.ENDPOINT, trace.endpoint),
-        (By.ROUTE, trace.route),
-        (By.ENGINE, trace.engine),
-        (By.MODEL, trace.model),
-        (By.OUTCOME, trace.outcome),
-        (By.SENSITIVITY, trace.sensitivity),
-    ]
-    for item in trace.decisions:
-        pairs += (
-            (By.RULE, item.rule),
-            (By.CATEGORY, item.category),
-            (By.ENTITY, item.entity),
-            (By.POLICY, item.policy),
-            (By.DIRECTION, item.direction.value),
-            (By.SEVERITY, item.severity.label),
+        pair
+        for pair in (
+            (_USER, caller.user),
+            (_KEY, caller.key),
+            (_TEAM, caller.team),
+            (_AGENT, caller.agent),
+            (_IP, caller.ip),
+            (_PROJECT, trace.project),
+            (_ENDPOINT, trace.endpoint),
+            (_ROUTE, trace.route),
+            (_ENGINE, trace.engine),
+            (_MODEL, trace.model),
+            (_OUTCOME, trace.outcome),
+            (_SENSITIVITY, trace.sensitivity),
         )
-    return dict.fromkeys(pair for pair in pairs if pair[1])
+        if pair[1]
+    ]
+    pairs.append((TOTAL, ""))
+    if not decisions:
+        return pairs
+    found: dict[tuple[int, str], None] = {}
+    for item in decisions:
+        found |= {
+            (_RULE, item.rule): None,
+            (_CATEGORY, item.category): None,
+            (_ENTITY, item.entity): None,
+            (_POLICY, item.policy): None,
+            (_DIRECTION, item.direction.value): None,
+            (_SEVERITY, item.severity.label): None,
+        }
+    return pairs + [pair for pair in found if pair[1]]
 
 
 def _counters(trace: Trace) -> tuple[int, ...]:
@@ -154,8 +175,3 @@ def _counters(trace: Trace) -> tuple[int, ...]:
         trace.usage.prompt,
         trace.usage.completion,
     )
-
-
-def _sum(row: list[float], changes: list[tuple[int, int]]) -> None:
-    for index, value in changes:
-        row[index] += value

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from akto_proxy.light import light
 from akto_proxy.model import Action, Decision, Direction, Trace
 from akto_proxy.store.face import Summary
 
@@ -27,6 +28,7 @@ NEAR = 0.6
 """A detector's score below this, where nothing was blocked, came near without being sure."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One exchange as the watch sees it."""
@@ -55,7 +57,9 @@ class Observation:
     leaks: int = 0
     entities: tuple[str, ...] = ()
     prompt: int = 0
-    """A 64-bit fingerprint that differs little for texts that differ little; 0 when there is none."""
+    """A 64-bit fingerprint that differs little for texts that differ little. Only of prompts that something was held
+    against, because only variants of those are looked for, and it costs more than all the rest; else 0.
+    """
 
 
 def of_trace(trace: Trace) -> Observation:
@@ -63,6 +67,11 @@ def of_trace(trace: Trace) -> Observation:
     headers = {name.lower(): value for name, value in trace.request.headers}
     decisions = trace.decisions
     caller = trace.caller
+    blocked = trace.verdict is Action.BLOCK or trace.outcome in _REFUSED
+    near = sum(
+        item.score < NEAR and item.action < Action.BLOCK and item.category not in _SENSITIVE for item in decisions
+    )
+    objected = (blocked or near) and trace.request.encoding == "text"
     return Observation(
         id=trace.id,
         at=trace.started,
@@ -79,19 +88,17 @@ def of_trace(trace: Trace) -> Observation:
         tokens=trace.usage.prompt + trace.usage.completion,
         seconds=trace.timing.total / 1e6,
         error=trace.outcome.startswith("upstream_"),
-        blocked=trace.verdict is Action.BLOCK or trace.outcome in _REFUSED,
+        blocked=blocked,
         redacted=trace.verdict is Action.REDACT,
         flagged=bool(decisions),
         bypassed=any(item.bypassed for item in decisions),
         risk=max((_risk(item) for item in decisions if item.category not in _SENSITIVE), default=0.0),
-        near=sum(
-            item.score < NEAR and item.action < Action.BLOCK and item.category not in _SENSITIVE for item in decisions
-        ),
+        near=near,
         leaks=sum(
             item.count for item in decisions if item.direction is Direction.RESPONSE and item.category in _SENSITIVE
         ),
         entities=tuple({item.entity for item in decisions if item.entity}),
-        prompt=fingerprint(trace.request.body) if trace.request.encoding == "text" else 0,
+        prompt=fingerprint(trace.request.body) if objected else 0,
     )
 
 
