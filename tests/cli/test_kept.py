@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from akto_proxy.cli import audit, data, spool, traces
 from akto_proxy.config.keys import deployment_key
+from akto_proxy.errors import ConfigError, StorageError
 from akto_proxy.model import Action, Caller, Decision, Direction, Message, Severity, Trace
 from akto_proxy.spool.audit import Signer
 from akto_proxy.spool.frame import Frame, Kind
-from akto_proxy.spool.layout import segments
+from akto_proxy.spool.layout import Cursor, segments, write_cursor, writers
 from akto_proxy.spool.read import read_all
 from akto_proxy.spool.writer import Spool
 from akto_proxy.store.control_sql import SqlControlStore
@@ -153,6 +154,37 @@ def test_a_changed_record_in_the_store_is_found(folder: Path) -> None:
     found = run(audit.app, folder, "verify")
     assert found.exit_code == 1
     assert "record 4" in found.output
+
+
+def test_a_command_that_looks_makes_nothing_where_there_is_no_store(tmp_path: Path) -> None:
+    nowhere = tmp_path / "misspelt"
+    for app, arguments in (
+        (traces.app, ("list",)),
+        (data.app, ("export",)),
+        (data.app, ("delete", "--user", "x")),
+        (audit.app, ("verify",)),
+    ):
+        tried = run(app, nowhere, *arguments)
+        assert isinstance(tried.exception, ConfigError)
+        assert "DATA_DIR" in str(tried.exception)
+    assert not nowhere.exists()
+
+
+def test_what_cannot_be_written_or_is_not_there_is_a_sentence(folder: Path) -> None:
+    tried = run(data.app, folder, "export", "/nowhere/out.jsonl")
+    assert isinstance(tried.exception, StorageError)
+    assert "No such file" in str(tried.exception)
+    tried = run(audit.app, folder, "verify", "other")
+    assert isinstance(tried.exception, ConfigError)
+    assert "'other'" in str(tried.exception)
+    assert "is empty" in run(data.app, folder, "export", str(folder / "none.jsonl"), "--since", "1s").output
+
+
+def test_an_erasure_says_what_still_waits_in_the_spool(folder: Path) -> None:
+    assert "run this again" in run(data.app, folder, "delete", "--user", "user1", "--yes").output
+    for directory in writers(folder / "spool"):
+        write_cursor(directory, Cursor(10**9, 0, 10))
+    assert "run this again" not in run(data.app, folder, "delete", "--user", "user2", "--yes").output
 
 
 def test_export_to_a_file_is_private(folder: Path) -> None:

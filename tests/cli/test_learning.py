@@ -61,6 +61,7 @@ def test_learn_list_accept_withdraw_and_dismiss(kept: Path) -> None:
 
 def test_too_little_data_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    SqliteStore(tmp_path / "traces.db").close()
     assert "nothing to learn from" in said("learn")
 
 

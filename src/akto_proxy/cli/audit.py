@@ -36,12 +36,14 @@ def verify(
     An erased or expired record is no fault: its digest stays and the chain stays whole.
     """
     settings = load(os.environ)
-    keys = [Signer(key_of(settings, AUDIT_KEY)).public, *(_key(text) for text in key)]
     store = open_store(settings)
+    keys = [Signer(key_of(settings, AUDIT_KEY)).public, *(_key(text) for text in key)]
     try:
         reports = verify_store(store, keys, writer)
     finally:
         store.close()
+    if writer and not reports:
+        raise ConfigError(f"the store has no chain of writer {writer[:80]!r}; without a name all are checked")
     if not reports:
         Console().print("No chains in the store yet.")
     for report in reports:

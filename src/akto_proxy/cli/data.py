@@ -11,9 +11,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from akto_proxy.cli.stores import open_control, open_store, since_time
+from akto_proxy.cli.stores import open_control, open_store, since_time, spool_root
 from akto_proxy.config.settings import load
-from akto_proxy.errors import ConfigError
+from akto_proxy.errors import ConfigError, StorageError
+from akto_proxy.spool.layout import writers
+from akto_proxy.spool.read import undelivered
 from akto_proxy.store.control import AuditNote
 from akto_proxy.store.export import write_jsonl, write_parquet
 from akto_proxy.store.face import Filter
@@ -44,9 +46,13 @@ def export(
             with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 os.fchmod(file.fileno(), 0o600)  # one that was there keeps its mode otherwise
                 count = write_jsonl(store.export(where), file)
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror})") from None
     finally:
         store.close()
-    Console(stderr=True).print(f"{count} traces written.")
+    empty = "was not written" if form == "parquet" else "is empty"
+    said = f"{count} traces written." if count or out == "-" else f"No such traces: {out} {empty}."
+    Console(stderr=True, highlight=False, soft_wrap=True).print(said, markup=False)
 
 
 @app.command()
@@ -74,4 +80,12 @@ def delete(
     kind = "user" if user else "session" if session else "key"
     control.note(AuditNote(time.time(), "command line", "traces.erase", kind, f"{erased} traces"))
     control.close()
-    Console(stderr=True).print(f"{erased} traces erased.")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{erased} traces erased.")
+    waiting = sum(undelivered(directory) for directory in writers(spool_root(settings)))
+    if waiting:
+        console.print(
+            f"{waiting:,} bytes in this machine's spool are not in the store yet: run this again once "
+            "`akto-proxy spool ls` shows that all is delivered.",
+            style="yellow",
+        )

@@ -83,7 +83,13 @@ def verify(writer: Annotated[str, typer.Argument(help="A writer; all when left o
     settings = load(os.environ)
     keys = [Signer(key_of(settings, AUDIT_KEY)).public]
     bad = False
-    for directory in _chosen(writer):
+    chosen = _chosen(writer)
+    if not chosen:
+        Console(soft_wrap=True).print(
+            f"Nothing in {spool_root(settings)}: all is delivered. `akto-proxy audit verify` checks the store.",
+            markup=False,
+        )
+    for directory in chosen:
         verifier = Verifier(directory.name, keys)
         damaged = 0
         for _, item in read_all(directory):

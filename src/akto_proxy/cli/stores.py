@@ -29,7 +29,17 @@ def control_url(settings: Settings) -> str:
 
 
 def open_store(settings: Settings) -> TraceStore:
-    """The trace store. Raises StorageError when it cannot be opened."""
+    """The trace store that is there: a command that looks must not make one where DATA_DIR is misspelt.
+
+    Raises:
+        ConfigError: there is none yet.
+        StorageError: it cannot be opened.
+    """
+    kept = settings.data_path / "traces.db"
+    if not settings.store_url and not kept.exists():
+        raise ConfigError(
+            f"{kept} does not exist: no trace was kept here yet, or DATA_DIR (or STORE_URL) is not the server's"
+        )
     return open_traces(store_url(settings))
 
 
