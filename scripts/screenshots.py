@@ -22,10 +22,12 @@ from akto_proxy.cli.pages import KeyFile
 from akto_proxy.config import assets
 from akto_proxy.config.managed import ManagedKey
 from akto_proxy.dashboard.app import create_app
+from akto_proxy.dashboard.house import Options
 from akto_proxy.dashboard.workshop import Workshop
 from akto_proxy.guard.catalogue import parse_rules
 from akto_proxy.guard.engine import Engine, fingerprint
 from akto_proxy.limits.learn import Found
+from akto_proxy.limits.schema import parse_limits
 from akto_proxy.model import (
     Action,
     Alert,
@@ -42,7 +44,7 @@ from akto_proxy.model import (
     Trace,
     Usage,
 )
-from akto_proxy.store.control import Block, Person, Proposal, ProxyHealth, Step
+from akto_proxy.store.control import AuditNote, Block, Delivery, Person, Proposal, ProxyHealth, Step, View
 from akto_proxy.store.control_sql import SqlControlStore
 from akto_proxy.store.face import Filter
 from akto_proxy.store.sqlite import SqliteStore
@@ -76,7 +78,7 @@ ENDPOINTS = (
 FLAGGED = (
     (
         0.05,
-        "Please write to <EMAIL_ADDRESS> and call <PHONE_NUMBER> about invoice 4711.",
+        "Please write to <EMAIL_ADDRESS> about invoice 4711.",
         "Done. I wrote to <EMAIL_ADDRESS>.",
         ("email", "default-pii", "pii", "EMAIL_ADDRESS", Severity.MEDIUM, Action.REDACT, Direction.REQUEST),
     ),
@@ -370,9 +372,16 @@ def furnish(control: SqlControlStore, store: SqliteStore, now: float) -> None:
     )
     control.add_token("collector edge-1", "ingest", by="ada@acme.example", at=now - 20 * 86400)
     control.add_token("nightly export", "analyst", by="ada@acme.example", at=now - 3 * 86400, expires=now + 27 * 86400)
+    for ago, actor, action, subject, detail in AUDITED:
+        control.note(AuditNote(now - ago, actor, action, subject, detail, "10.0.0.7"))
+    for ago, channel, subject, outcome, detail in DELIVERED:
+        control.add_delivery(Delivery(now - ago, channel, subject, outcome, detail))
+    control.keep_view(View("v1", "ada@acme.example", "Blocked for dennis", "verdict=block&user=dennis"))
+    control.keep_view(View("v2", "grace@acme.example", "Secrets", "rule=huggingface-token&since=7d", True))
     blocked = store.search(Filter(verdicts=(Action.BLOCK,)), limit=12).items
     for number, (title, severity, state, subject, kind, expected, seen) in enumerate(INCIDENTS):
-        ids = tuple(item.id for item in blocked[number * 3 : number * 3 + 3])
+        theirs = store.search(Filter(verdicts=(Action.BLOCK,), user=subject), limit=3).items
+        ids = tuple(item.id for item in theirs or blocked[number * 3 : number * 3 + 3])
         at = now - 1500 - 5400 * number
         key = f"incident-{number}"
         control.keep_incident(
@@ -444,6 +453,34 @@ LEARNED = (
     ("support-llama", "user", "tokens", 2310, 23, 12_600, 31_000, 18_900, 44, "accepted"),
     ("support-llama", "ip", "requests", 7020, 6, 33, 71, 50, 12, "dismissed"),
 )
+
+
+AUDITED = (
+    (260_000, "ada@acme.example", "token.add", "177f447bbc404956", "nightly export (analyst)"),
+    (172_800, "grace@acme.example", "policy.save", "version 2", "1 change, weaker"),
+    (9_000, "grace@acme.example", "limits.accept", "learned.support-llama.user.tokens", "shadow"),
+    (8_100, "grace@acme.example", "incident.acknowledged", "incident-1", ""),
+    (600, "grace@acme.example", "caller.block", "user=dennis", "for 1h"),
+    (580, "", "sign-in.failed", "", ""),
+    (320, "ada@acme.example", "sign-in", "", ""),
+)
+DELIVERED = (
+    (9_100, "on-call", "Model key in prompts of code-helper", "sent", ""),
+    (1_480, "ops", "Guardrail probing by dennis", "retry", "HTTP 503"),
+    (1_470, "ops", "Guardrail probing by dennis", "sent", ""),
+)
+
+
+class Channels:
+    """Two channels that tell nobody."""
+
+    def channels(self) -> tuple[tuple[str, str], ...]:
+        """Name and kind of each."""
+        return ("ops", "slack"), ("on-call", "pagerduty")
+
+    def test(self, name: str) -> str:
+        """What a test would say."""
+        return "Delivered."
 
 
 INCIDENTS = (
@@ -558,6 +595,8 @@ def main() -> None:
             clock=lambda: began,
             randomness=secrets.token_bytes,
             keys=keys(data),
+            notifier=Channels(),
+            options=Options(limits=parse_limits([{"name": "per-key", "by": ["key"], "limit": 120, "per": "1m"}])),
         )
         token = app.state.house.sessions.begin("ada@acme.example", ip="10.0.0.7", agent="Firefox 145 on Linux")
         base, stop = serve(app)

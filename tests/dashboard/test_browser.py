@@ -37,6 +37,7 @@ def live(store: Any, control: Any, workshop: Any, sample: ModuleType, tmp_path: 
         clock=time.time,
         randomness=secrets.token_bytes,
         keys=sample.keys(tmp_path),
+        notifier=sample.Channels(),
     )
     base, stop = sample.serve(app)
     yield base, app
@@ -218,6 +219,11 @@ def test_axe_finds_nothing_serious(
             page.goto(base + path)
             page.wait_for_timeout(60)
             bad += serious(axe.run(page), f"{name} at {width}")
+            cut = page.evaluate(
+                "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth + 1)"
+                ".map(s => s.closest('.card')?.querySelector('h2')?.textContent || 'its table')"
+            )
+            bad += [f"{name} at {width} cuts {what}" for what in cut]
             wide = page.evaluate("document.documentElement.scrollWidth")
             bad += [f"{name} at {width} scrolls sideways ({wide})"] if wide > width else []
     assert bad == []

@@ -67,3 +67,11 @@ def test_proxies_get_a_minute_to_follow_before_they_are_behind(control: Any, clo
     assert "Some proxies run another version" not in editor.get("/policies").text
     clock.now += 61
     assert "Some proxies run another version" in editor.get("/policies").text
+
+
+def test_nobody_is_offered_what_they_may_not(sign_in: Any) -> None:
+    viewer, editor = sign_in("viewer"), sign_in("editor")
+    assert "Switch on a pack" not in viewer.get("/policies").text
+    assert "Switch on a pack" in editor.get("/policies").text
+    assert "data-fill" not in viewer.get("/policies/playground").text
+    assert "data-fill" in editor.get("/policies/playground").text

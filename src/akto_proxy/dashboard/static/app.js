@@ -141,7 +141,8 @@
 
   // ---- playground as a stream: chunks go in, what would be let through comes out ----
   addEventListener("DOMContentLoaded", () => {
-    times(); charts(); setInterval(times, 15000);
+    times(); setInterval(times, 15000);
+    requestAnimationFrame(() => setTimeout(charts));  // the page is there first, then its charts
     $$(".tabs [aria-current]").forEach((t) => { t.parentElement.scrollLeft = t.offsetLeft - 24; });
     const live = $("[data-live]"); if (live && new URLSearchParams(location.search).has("live")) follow(live, true);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", charts);

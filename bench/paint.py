@@ -1,0 +1,105 @@
+"""When a browser first paints each page of the dashboard on loopback, and what it has to fetch for it.
+
+`python bench/paint.py --data DIR` (the folder of bench/pages.py, or an empty one that gets `--traces` invented traces).
+Times are Chromium's own paint entries (PerformanceObserver): milliseconds from the start of the navigation, median and
+slowest of so many visits with scripts and styles in its cache, and of one with an empty cache. Bytes are what travels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from pages import fill, samples
+
+from akto_proxy.dashboard.app import create_app
+from akto_proxy.store.control_sql import SqlControlStore
+from akto_proxy.store.sqlite import SqliteStore
+
+PAINT = """() => new Promise(done => {
+  const tell = found => found.forEach(e => e.name === "first-contentful-paint" && done(e.startTime));
+  tell(performance.getEntriesByType("paint"));
+  new PerformanceObserver(list => tell(list.getEntries())).observe({ type: "paint", buffered: true });
+  setTimeout(() => done(-1), 5000);
+})"""
+SIZES = """() => {
+  const page = performance.getEntriesByType("navigation")[0];
+  const parts = performance.getEntriesByType("resource");
+  const sum = name => parts.reduce((all, part) => all + part[name], 0);
+  return [page.encodedBodySize + sum("encodedBodySize"), page.decodedBodySize, page.responseStart];
+}"""
+
+
+def visit(page: Any, address: str) -> tuple[float, float, int, int]:
+    """First paint and first byte in ms, bytes on the wire with all parts, and bytes of the page itself."""
+    page.goto(address, wait_until="load")
+    painted = page.evaluate(PAINT)
+    wire, size, answered = page.evaluate(SIZES)
+    return painted, answered, wire, size
+
+
+def main() -> None:
+    """Print the table."""
+    from playwright.sync_api import sync_playwright
+
+    read = argparse.ArgumentParser(description=__doc__)
+    read.add_argument("--data", type=Path, required=True)
+    read.add_argument("--traces", type=int, default=20_000)
+    read.add_argument("--times", type=int, default=9)
+    read.add_argument("--only", default="")
+    given = read.parse_args()
+    given.data.mkdir(parents=True, exist_ok=True)
+    sample = samples()
+    store = SqliteStore(given.data / "traces.db")
+    if not store.count():
+        fill(store, sample, given.traces)
+    control = SqlControlStore(f"sqlite:///{given.data / 'control.db'}", random=secrets.token_bytes)
+    if not control.people():
+        sample.furnish(control, store, time.time())
+    newest = store.storage().newest + 1
+    app = create_app(
+        traces=store,
+        control=control,
+        workshop=sample.workshop(given.data),
+        clock=lambda: newest,
+        randomness=secrets.token_bytes,
+        keys=sample.keys(given.data),
+    )
+    base, stop = sample.serve(app)
+    cookie = {"name": "akto_session", "value": app.state.house.sessions.begin("ada@acme.example"), "url": base}
+    print(f"{store.count():,} traces, {given.times} visits each\n")
+    print("| Page | first paint ms | slowest | empty cache | of it the server | KB on the wire | page KB |")
+    print("|---|---|---|---|---|---|---|")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=sample.CHROMIUM, args=sample.FLAGS)
+        for name, path in {"login": "/login", **sample.tour(store)}.items():
+            if given.only not in name:
+                continue
+            context = browser.new_context(viewport={"width": 1280, "height": 860})
+            context.add_cookies([cookie] if name != "login" else [])
+            page = context.new_page()
+            visit(page, base + path)  # statements are prepared and templates read
+            context.close()
+            context = browser.new_context(viewport={"width": 1280, "height": 860})
+            context.add_cookies([cookie] if name != "login" else [])
+            page = context.new_page()
+            cold, _, wire, size = visit(page, base + path)
+            warm = sorted(visit(page, base + path) for _ in range(given.times))
+            painted = [item[0] for item in warm]
+            server = sorted(item[1] for item in warm)[given.times // 2]
+            middle = painted[given.times // 2]
+            print(
+                f"| {name} | {middle:.0f} | {painted[-1]:.0f} | {cold:.0f} | {server:.0f} "
+                f"| {wire / 1000:.0f} | {size / 1000:.0f} |",
+                flush=True,
+            )
+            context.close()
+        browser.close()
+    stop()
+
+
+if __name__ == "__main__":
+    main()
