@@ -271,7 +271,7 @@ def keys(folder: Path) -> KeyFile:
 
 
 SHOTS = (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390))
-NARROW = ("overview", "traces", "trace", "activity", "policies", "incident", "login")
+NARROW = ("overview", "traces", "trace", "activity", "policies", "limits", "incident", "login")
 """Pages whose narrow pictures are kept too (`--all` takes every page at every width)."""
 TALLEST = 1500
 
