@@ -90,3 +90,84 @@ def test_everyday_numbers_and_references_are_left_alone(engine: Engine, text: st
 
 def test_a_documentation_example_is_allowed(engine: Engine) -> None:
     assert not engine.scan("aws_access_key_id = AKIAIOSFODNN7EXAMPLE")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "DB_PASS=@",
+        "setx API_TOKEN @",
+        "ENV DB_PASSWORD @",
+        '$env:DB_PASSWORD = "@"',
+        'ConvertTo-SecureString "@" -AsPlainText -Force',
+        "db_pass: @",
+        '{"user":"bob","pass":"@"}',
+        '{"key":"password","value":"@"}',
+        '{"password": {"value": "@"}}',
+        'passwords = ["@", "x"]',
+        'requests.get(url, auth=("admin", "@"))',
+        'new NetworkCredential("svc", "@")',
+        'new PDO("mysql:host=db1", "root", "@")',
+        'let db_password: &str = "@";',
+        "const pw = process.env.PW || '@';",
+        'variable "password" { default = "@" }',
+        "<Password><![CDATA[@]]></Password>",
+        '<Setting name="apiKey">@</Setting>',
+        "jdbc:mysql://h:3306/db?user=u&password=@",
+        "Server=h;User Id=u;Password=@;",
+        "db1.corp:5432:prod:app:@",
+        "requirepass @",
+        "snmp-server community @ RO",
+        "echo '@' | sudo -S ls",
+        "net user bob @ /add",
+        "openssl rsa -passin pass:@",
+        "keytool -storepass @ -list",
+        "curl -u admin:@ https://h/",
+        "git clone https://u:@@git.corp/x.git",
+        "Login: bob / @",
+        "creds are admin:@",
+        "user bob pass @",
+        "use the token @",
+        "- **Password:** @",
+        "| password | @ |",
+        "API key:\n    @",
+        "my weather key is @",
+        "the old password (@) does not work",
+    ],
+)
+@pytest.mark.parametrize("value", ["Tr0ub4dor&3", "hT5wQ9zBv3", "b41f9c07de6a52830cf41d97e2ba6c58"])
+def test_a_secret_is_found_wherever_it_stands(engine: Engine, place: str, value: str) -> None:
+    text = place.replace("@", value, 1)
+    start = text.index(value)
+    found = [f for f in engine.scan(text) if f.entity == "SECRET" and f.score >= 0.5]
+    assert any(f.start < start + len(value) and start < f.end for f in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# SPDX-License-Identifier: Apache-2.0",
+        'password = f"{registry_id}-auth-token"',
+        "$PASSWORD = $CPAN::Config->{password}",
+        "secretName: web-tls-2024",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
+        'Error from server (NotFound): secrets "web-tls-2" not found',
+        '"integrity": "sha512-oU7jQvZq7JwzKXqv1rQvZ0n8Jm1wqj8s3v0fT7g8S1uH8xkYl5bPz0nQq2mE9c4a7d5f6g7h8i9j0k1l2=="',
+        'public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmS8v0Wc7q1y9cZcTqQ"',
+        'cache_key = f"user:{user_id}:profile:v2"',
+        '"password": "please enter a valid password"',
+        'auth=("user", "pass")',
+        'getConnection(url, "root", "root")',
+        "pass: 15, fail: 2",
+        "| token | str | 16 bytes |",
+        "login: POST /api/v2/login2",
+    ],
+)
+def test_what_only_stands_where_a_secret_could_is_left_alone(engine: Engine, text: str) -> None:
+    assert [f.rule for f in engine.scan(text) if f.category == "secrets" and f.score >= 0.5] == []
+
+
+def test_a_token_of_three_parts_is_a_jwt_when_its_head_is_json(engine: Engine) -> None:
+    rest = ".eyJzdWIiOiJzeTdudDBoMyJ9.Sy7Nt0h3T1cN0t4R5e6A8l9K2"
+    assert [f.rule for f in engine.scan("eyJhbGciOiJIUzI1NiJ9" + rest)] == ["jwt"]
+    assert not engine.scan("eyJhbGciOiJIUzI1NiJ" + rest)

@@ -6,6 +6,8 @@ every "password: required" in prose and code would be redacted otherwise.
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 from collections import Counter
@@ -15,7 +17,7 @@ _STAND_IN = re.compile(
     r"example|placeholder|change[_-]?me|change[_-]?this|replace[_-]?(?:me|this|with)|insert[_-]|your[_-]|yoursecret"
     r"|yourpass|yourtoken|yourkey|yourapi|<[^>]{0,60}>|x{4,}|^(?:sk|pk|key|tok)[-_]1234\d{0,6}$|\*{3,}|\.{3,}|…|#{4,}|_{4,}|-{5,}|redacted|dummy|todo|fixme"
     r"|not[_-]?a[_-]?real|fake[_-]?(?:key|token|secret|pass)|(?:key|token|secret|pass(?:word)?)[_-]?here|my[_-]?(?:secret|token"
-    r"|api[_-]?key|password)(?:$|[_-])|sample[_-]|test[_-]?(?:key|token|secret|pass)|0{8,}|12345678901234|abcdefghijkl",
+    r"|api[_-]?key|password)(?:$|[_-])|\{[a-z_]\w{2,40}(?:\.\w+)*\}|sample[_-]|test[_-]?(?:key|token|secret|pass)|0{8,}|12345678901234|abcdefghijkl",
     re.IGNORECASE,
 )
 # What fills a form without being a value of it.
@@ -29,6 +31,8 @@ _REFERENCE = re.compile(
     r"|(?:\.{0,2}/|~/|[A-Za-z]:\\)[\w./\\ -]*|[\w-]+\.(?:py|js|ts|json|ya?ml|txt|pem|key|crt|md|toml|env"
     r"|conf|cfg|ini|html?|css|go|java|rb|sh)"
     r"|[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+(?:[\[(].*)?|[A-Za-z_]\w*[\[(].*|&\w+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
+    r"|\$[A-Za-z_]\w*(?:(?:::\w+)+-?|(?:::\w+)*(?:->|\[|\{).*)|[A-Za-z]+(?:-[A-Za-z]+)*-v?\d+(?:\.\d+)+(?:[-+.]\w+)*"
+    r"|(?-i:[a-z][a-z0-9_-]*(?:/[a-z0-9][a-z0-9_-]*){2,})"
     r"|v?\d+(?:\.\d+)+[\w.-]*|-?\d+(?:\.\d+)?(?:px|em|rem|%|s|ms|kb|mb|gb|k|m|b|h|d)?|0x[0-9a-fA-F]{1,8}|#[0-9a-fA-F]{3,8}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -36,10 +40,27 @@ _REFERENCE = re.compile(
 _IDENTIFIER = re.compile(
     r"[a-z_-]*(?:pass|pwd|token|secret|key|auth|cred|param|value|string|field|input|user|name|type|code|hash|sha|md5|base64|utf"
     r"|oauth|http|version|config|option|bearer|basic|index|level|model|bert|gpt|llama|none|null|true|false|undefined)[a-z_-]*"
-    r"\d{0,4}[a-z_-]*|[a-z]{1,3}[0-9]{1,3}|[A-Za-z]+(?:[_-][A-Za-z]+)*|[a-z]+\d{0,3}(?:_[a-z]+\d{0,3})+",
+    r"\d{0,4}[a-z_-]*|[a-z]{1,3}[0-9]{1,3}|[a-z]+\d{0,2}:[a-z]+\d{0,2}|[A-Za-z]+(?:[_-][A-Za-z]+)*|[a-z]+\d{0,3}(?:_[a-z]+\d{0,3})+",
     re.IGNORECASE,
 )
 _WORDY = re.compile(r"[A-Za-z]+(?:[-_'][A-Za-z0-9]+)+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d?", re.ASCII)
+# Words of what a form or a manual says about a password; a passphrase is drawn from others.
+_SPOKEN_WORDS = """
+a an the is are was be been not no if you your yours my our their its this that these those please enter must should
+may can will password passwords passwd passphrase passcode secret secrets key keys token tokens user username login
+sign log invalid incorrect wrong required optional forgot reset change changed confirm new old current set unset
+missing empty field fields value's field's input type string text characters letters digits numbers length least
+most minimum maximum long short account email server database db used use uses using for to from of in on at by or
+has have had does do did none null undefined true false default hidden encrypted hash hashed plain random generated
+"""
+_SPOKEN = frozenset(_SPOKEN_WORDS.split())
+# What a rule matched whole, to be left alone: an assignment to the name of something beside it, `secret_name: x`.
+_ASIDE = re.compile(
+    r"[a-z_ -]{3,40}(?:name|ref|path|file|dir|ur[il]|endpoint|type|hint|question|length|len|policy|field|label|arn"
+    r"|version|manager|store|provider|expir[a-z]{1,6}|age|ttl|rotation|count|size|format|encoding|algorithm|regex|pattern|prefix"
+    r"|placeholder|error|message|status)s?[\"'`\\]*\s{0,4}[:=]",
+    re.IGNORECASE,
+)
 # What begins as code does: a call, a subscript, a reference.
 _CALL = re.compile(r"[A-Za-z_][\w.]{2,}[(\[]|\$[{(]|\{\{?|[(\[<%]")
 _SPECIAL = frozenset("!@#$%^&*+=?~|;:<>{}[]()")
@@ -79,7 +100,7 @@ def _kinds(text: str) -> tuple[bool, bool, bool, bool]:
 
 
 def _stands_for_value(text: str) -> bool:
-    return bool(_STAND_IN.search(text) or _REFERENCE.fullmatch(text))
+    return bool(_STAND_IN.search(text) or _REFERENCE.fullmatch(text) or _ASIDE.match(text))
 
 
 def secret_quoted(text: str) -> bool:
@@ -142,6 +163,31 @@ def secret_strong(text: str) -> bool:
     if len(text) >= 20:
         return entropy(text) >= 3.0 and sum(map(str.isdigit, text)) >= 2
     return lower + upper + digit + special >= 3 and entropy(text) >= 2.8
+
+
+def password_drawn(text: str) -> bool:
+    """A value that no one would write but as a password: random on its own, or with brackets that do not match."""
+    text = text.rstrip(".,;:!?") if secret_strong(text.rstrip(".,;:!?")) else text
+    return secret_strong(text) or secret_brackets(text)
+
+
+def passphrase(text: str) -> bool:
+    """Words in quotation marks under the name of a password: small letters, and none that speaks of passwords."""
+    words = re.split(r"[ -]+", text)
+    if text != text.lower() or not 12 <= len(text) <= 80 or len(words) < 3 or _stands_for_value(text):
+        return False
+    return sum(len(word) > 2 for word in words) >= 3 and _SPOKEN.isdisjoint(words)
+
+
+def jwt(text: str) -> bool:
+    """A token whose first part is the JSON object that RFC 7519 wants there, in base64url."""
+    head = text.partition(".")[0]
+    if not not_placeholder(text):
+        return False
+    try:
+        return isinstance(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def pem_body(text: str) -> bool:
