@@ -3,6 +3,8 @@
     .venv/bin/python bench/watch.py replay     # detection rate, delay, false alarms a week
     .venv/bin/python bench/watch.py fresh      # the same, on seeds the detectors were not tuned on
     .venv/bin/python bench/watch.py other      # the same, on callers with other habits, growth, ramps and holidays
+    .venv/bin/python bench/watch.py batch      # the same, on callers that are machines: jobs, builds, agents, a trickle
+    .venv/bin/python bench/watch.py other 2 2100   # seeds and the first of them, for any of these
     .venv/bin/python bench/watch.py speed      # observations a second, one core
     .venv/bin/python bench/watch.py million    # memory for a million callers
 
@@ -38,6 +40,7 @@ EFFECTS = {"probing": "guardrail-probing"}  # what the whole endpoint shows of i
 class Caller:
     def __init__(self, number: int, rnd: random.Random) -> None:
         self.name = f"k{number:03d}"
+        self.number = number
         self.rate = math.exp(rnd.gauss(math.log(14), 0.8))  # calls an hour at noon
         self.tokens = rnd.uniform(200, 2000)
         self.phase = rnd.uniform(-2, 2)
@@ -96,6 +99,44 @@ class Other(Caller):
         if 18 <= day < 21:
             rate *= 0.15
         return rate
+
+
+class Batch(Caller):
+    """Callers that are machines: a nightly job, a weekly report, builds in office hours, agents that work in fits, a
+    trickle; some begin a new habit in the third week, some end one.
+    """
+
+    def __init__(self, number: int, rnd: random.Random) -> None:
+        super().__init__(number, rnd)
+        self.way = rnd.choice(("nightly", "weekly", "builds", "fits", "trickle", "human"))
+        self.rnd = random.Random(number * 7 + 1)
+        self.minute = rnd.randrange(1440)
+        self.size = math.exp(rnd.gauss(math.log(150), 0.7))  # calls of a job
+        self.left = 0.0
+
+    def hourly(self, at: float) -> float:
+        if self.way == "human":
+            return super().hourly(at)
+        draw = self.rnd.random()
+        minute = (at % DAY) / 60
+        office = int((at - START) / DAY) % 7 < 5 and 8 <= minute / 60 < 18
+        if self.way == "trickle":
+            return 0.2
+        if self.way == "nightly":
+            self._begin(abs(minute - self.minute) < 2.5 and draw < 0.97)
+        elif self.way == "weekly":
+            self._begin(int((at - START) / DAY) % 7 == self.number % 7 and abs(minute - self.minute) < 2.5)
+        elif self.way == "builds":
+            self._begin(draw < (0.06 if office else 0.002), 0.4)
+        elif self.way == "fits":
+            self._begin(draw < 0.01, math.exp(self.rnd.gauss(-0.5, 0.6)))
+        now = min(self.left, self.size / 4)
+        self.left -= now
+        return 0.1 + now * 12
+
+    def _begin(self, begins: bool, share: float = 1.0) -> None:
+        if begins:
+            self.left += self.size * share * math.exp(self.rnd.gauss(0, 0.25))
 
 
 def benign(caller: Caller, at: float, rnd: random.Random, number: int) -> Observation:
@@ -297,12 +338,11 @@ def million() -> None:
 
 if __name__ == "__main__":
     what = sys.argv[1] if len(sys.argv) > 1 else "replay"
-    if what == "replay":
-        replay(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
-    elif what == "fresh":
-        replay(int(sys.argv[2]) if len(sys.argv) > 2 else 2, first=1000)
-    elif what == "other":
-        replay(int(sys.argv[2]) if len(sys.argv) > 2 else 2, first=2000, kind_of=Other)
+    numbers = [int(text) for text in sys.argv[2:] if text.isdigit()]
+    worlds = {"replay": (Caller, 0), "fresh": (Caller, 1000), "other": (Other, 2000), "batch": (Batch, 3000)}
+    if what in worlds:
+        kind_of, first = worlds[what]
+        replay(numbers[0] if numbers else 2, numbers[1] if len(numbers) > 1 else first, kind_of)
     elif what == "speed":
         speed()
     else:

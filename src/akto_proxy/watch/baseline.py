@@ -8,20 +8,77 @@ still believable, so an attack does not teach the watch that attacks are usual; 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from math import exp, log1p, sqrt
 from typing import Any
 
 HOURS = 168
+REMEMBERED = 16
+"""Days whose peaks are known: two weeks, so that a weekly job is known by two, and then some."""
 _FORGET = 0.15  # share of the newest hour in a slot's mean, once the slot was seen often
 _STRANGE = 8.0
+_FAR = 5.0
+_SURPLUS = 12.0
+_MOST_SURPLUS = 4 * _SURPLUS
+BEYOND = 1.3
+"""How much farther than its usual peak something must go to be strange (deviations, the square root of counts)."""
+_BEYOND_SURPLUS = 2.0
+"""The same for sums of deviations."""
+
+
+class Peaks:
+    """How far something goes on a day, as it has gone before: what comes again and again is how this caller is.
+
+    Today is left aside, and the highest day too once three are known, so that one attack hides neither itself nor the
+    next.
+    """
+
+    __slots__ = ("_day", "_first", "_high")
+
+    def __init__(self, high: Iterable[float] = (), day: int = 0, first: int = 0) -> None:
+        self._high = array("f", high) or array("f", bytes(4 * REMEMBERED))
+        self._day = day
+        self._first = first
+
+    def usual(self, at: float) -> float:
+        """The usual peak of the days before this one; 0 when nothing is known."""
+        today = int(at // 86_400)
+        days = range(max(self._day, today) - REMEMBERED + 1, min(self._day + 1, today))
+        first, second = sorted((*[self._high[day % REMEMBERED] for day in days], 0.0, 0.0), reverse=True)[:2]
+        return second if today >= self._first + 3 else first
+
+    def learn(self, size: float, at: float) -> None:
+        """It went so far."""
+        day = int(at // 86_400)
+        self._first = self._first or day
+        for gone in range(max(self._day + 1, day - REMEMBERED + 1), day + 1):
+            self._high[gone % REMEMBERED] = 0.0
+        self._day = max(self._day, day)
+        if size > self._high[day % REMEMBERED]:
+            self._high[day % REMEMBERED] = size
+
+    def dump(self) -> list[object]:
+        """All of it, as plain values."""
+        return [[round(value, 2) for value in self._high], self._day, self._first]
+
+    @classmethod
+    def load(cls, data: Any) -> Peaks:
+        """What `dump` gave. Raises TypeError or ValueError when it is not that."""
+        high, day, first = data
+        if len(high) != REMEMBERED:
+            raise ValueError("not peaks")
+        return cls(high, int(day), int(first))
 
 
 class Rhythm:
     """The usual count in a window, by the hour of the week (UTC)."""
 
-    __slots__ = ("_days", "_mean", "_seen", "_week", "spread", "windows")
+    __slots__ = ("_days", "_late", "_late_slot", "_mean", "_seen", "_week", "peaks", "spread", "windows")
 
     def __init__(self) -> None:
+        self._late: list[float] = []
+        self._late_slot = 0
+        self.peaks = Peaks()
         self._week = array("f", bytes(4 * HOURS))
         self._seen = bytearray(HOURS)
         self._days = array("f", bytes(4 * 24))
@@ -36,20 +93,24 @@ class Rhythm:
         weight = min(self._seen[slot], 24) / 12
         return float((self._week[slot] * weight + prior) / (weight + 1)) if weight else float(prior)
 
-    def strangeness(self, count: float, at: float, tide: float = 1.0) -> float:
-        """How far above the usual, in usual deviations; `tide` is how much busier everybody is just now."""
-        return self._distance(count, self.expected(at) * tide) / self.spread
+    def most(self, at: float) -> float:
+        """The usual count of the busiest window within an hour of this time: people come early, and clocks change."""
+        return max(self.expected(at - 3600), self.expected(at), self.expected(at + 3600))
 
     def ceiling(self, at: float, tide: float, ratio: float, least: float, far: float = _STRANGE) -> float:
-        """The count from which a window is strange."""
-        usual = self.expected(at) * tide
-        root = sqrt(usual + 0.375) + far * self.spread / 2
+        """The count from which a window is strange, for a caller whose windows differ as this one's have. `tide` is how
+        much busier everybody is just now.
+        """
+        usual = self.most(at) * tide
+        root = sqrt(usual + 0.375) + max(far * self.spread, BEYOND * self.peaks.usual(at)) / 2
         return max(root * root, usual * ratio, usual + least)
 
-    def learn(self, count: float, at: float) -> None:
+    def learn(self, count: float, at: float, tide: float = 1.0) -> None:
         """A window is over."""
         slot = hour_of_week(at)
         usual = self.expected(at)
+        if count:
+            self.peaks.learn(self._distance(count, self.most(at) * tide), at)
         self.windows += 1
         distance = self._distance(count, usual)
         if self.windows > 24:
@@ -57,12 +118,21 @@ class Rhythm:
             self.spread = max(1.0, self.spread + (1.25 * size - self.spread) * 0.01)
             limit = usual + 0.375 + (3 * self.spread + 1) * sqrt(usual + 1)
             count = min(count, limit)
-        share = max(_FORGET / 12, 1 / (self._seen[slot] + 1))
-        self._week[slot] += (count - self._week[slot]) * share
-        self._seen[slot] = min(self._seen[slot] + 1, 250)
-        day = slot % 24
-        self._days[day] += (count - self._days[day]) * (0.02 if self.windows > 288 else 0.2)
         self._mean += (count - self._mean) * max(0.001, 1 / self.windows)
+        if self._late and slot != self._late_slot:
+            self._learn_hour()
+        self._late_slot = slot
+        self._late.append(count)
+
+    def _learn_hour(self) -> None:
+        """An hour is over. It is learned whole, so that what is strange in it is not held against its own beginning."""
+        slot, late, self._late = self._late_slot, self._late, []
+        day = slot % 24
+        for count in late:
+            share = max(_FORGET / 12, 1 / (self._seen[slot] + 1))
+            self._week[slot] += (count - self._week[slot]) * share
+            self._seen[slot] = min(self._seen[slot] + 1, 250)
+            self._days[day] += (count - self._days[day]) * (0.02 if self.windows > 288 else 0.2)
 
     @staticmethod
     def _distance(count: float, usual: float) -> float:
@@ -77,13 +147,15 @@ class Rhythm:
             self._mean,
             self.spread,
             self.windows,
+            self.peaks.dump(),
         ]
 
     @classmethod
     def load(cls, data: Any) -> Rhythm:
         """What `dump` gave. Raises TypeError or ValueError when it is not that."""
         made = cls()
-        week, seen, days, made._mean, made.spread, made.windows = data
+        week, seen, days, made._mean, made.spread, made.windows, peaks = data
+        made.peaks = Peaks.load(peaks)
         made._week, made._days = array("f", week), array("f", days)
         made._seen = bytearray(seen)
         if len(made._week) != HOURS or len(made._seen) != HOURS or len(made._days) != 24:
@@ -94,26 +166,46 @@ class Rhythm:
 class Share:
     """The usual share of calls that are something (an error, a refusal, a redaction)."""
 
-    __slots__ = ("calls", "mean")
+    __slots__ = ("calls", "mean", "peaks")
 
     def __init__(self, mean: float = 0.0, calls: float = 0.0) -> None:
         self.mean = mean
         self.calls = calls
+        self.peaks = Peaks()
 
-    def strangeness(self, some: int, of: int) -> float:
-        """How far above the usual share, in deviations. Careful while little is known."""
-        usual = (self.mean * self.calls + 0.5) / (self.calls + 10)
-        return (some - of * usual) / sqrt(of * usual * (1 - usual) + 1)
+    def strange(self, some: int, of: int, at: float) -> bool:
+        """Whether so many of these calls are strange: far above the usual share, and beyond what other days showed."""
+        high = some >= of * (2 * self.mean + 0.15)
+        return high and self._distance(some, of) > max(_FAR, BEYOND * self.peaks.usual(at))
 
-    def learn(self, some: int, of: int) -> None:
+    def learn(self, some: int, of: int, at: float) -> None:
         """A window is over."""
         if not of:
             return
+        if some:
+            self.peaks.learn(self._distance(some, of), at)
         if self.calls > 200:
             usual = self.mean
             some = min(some, int(of * usual + 3 * sqrt(of * usual * (1 - usual) + 1)) + 1)
         self.calls = min(self.calls + of, 5000.0)
         self.mean += (some / of - self.mean) * min(1.0, of / self.calls)
+
+    def _distance(self, some: int, of: int) -> float:
+        """How far above the usual share, in deviations. Careful while little is known."""
+        usual = (self.mean * self.calls + 0.5) / (self.calls + 10)
+        return (some - of * usual) / sqrt(of * usual * (1 - usual) + 1)
+
+    def dump(self) -> list[object]:
+        """All of it, as plain values."""
+        return [self.mean, self.calls, self.peaks.dump()]
+
+    @classmethod
+    def load(cls, data: Any) -> Share:
+        """What `dump` gave. Raises TypeError or ValueError when it is not that."""
+        mean, calls, peaks = data
+        made = cls(float(mean), float(calls))
+        made.peaks = Peaks.load(peaks)
+        return made
 
 
 class Size:
@@ -147,23 +239,44 @@ class Size:
         self.mean += (seen - self.mean) * share
 
 
-class Excess:
+class Surplus:
     """A slow, steady surplus over the usual that no single window would show (a one-sided CUSUM)."""
 
-    __slots__ = ("since", "total")
+    __slots__ = ("_told", "peaks", "since", "total")
 
     def __init__(self, total: float = 0.0, since: float = 0.0) -> None:
         self.total = total
         self.since = since
+        self.peaks = Peaks()
+        self._told = False
 
-    def add(self, count: float, usual: float, at: float) -> float:
-        """A window is over: the surplus so far, in usual deviations."""
-        self.total = max(0.0, self.total + (count - usual) / sqrt(usual + 1) - 0.5)
+    def add(self, count: float, usual: float, at: float) -> bool:
+        """A window is over: whether the surplus is strange, beyond what other days showed, and was not told yet."""
+        self.total = min(max(0.0, self.total + (count - usual) / sqrt(usual + 1) - 0.5), _MOST_SURPLUS)
         if not self.total:
-            self.since = 0.0
+            self.since, self._told = 0.0, False
         elif not self.since:
             self.since = at
-        return self.total
+        strange = self.total > max(_SURPLUS, _BEYOND_SURPLUS * self.peaks.usual(at))
+        self.peaks.learn(self.total, at)
+        return strange and not self._told
+
+    def tell(self) -> float:
+        """It is told, and not again before it is over; since when it lasts."""
+        self._told = True
+        return self.since
+
+    def dump(self) -> list[object]:
+        """All of it, as plain values."""
+        return [self.total, self.since, self._told, self.peaks.dump()]
+
+    @classmethod
+    def load(cls, data: Any) -> Surplus:
+        """What `dump` gave. Raises TypeError or ValueError when it is not that."""
+        total, since, told, peaks = data
+        made = cls(float(total), float(since))
+        made._told, made.peaks = bool(told), Peaks.load(peaks)
+        return made
 
 
 def hour_of_week(at: float) -> int:

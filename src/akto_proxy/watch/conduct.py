@@ -28,6 +28,8 @@ _MOST_NETWORKS = 64
 _FIRSTS = (("model", "new-model"), ("tool", "new-tool"), ("country", "new-country"), ("client", "new-client"))
 _TURNS = 4
 _BUILT = 1.6
+_CALM = 0.98
+"""What is left of a session's risk after a harmless turn: a job of hundreds of calls has some that look bad."""
 _MOST_ENTITIES = 500
 
 T = TypeVar("T")
@@ -90,7 +92,6 @@ class _Talk:
     """A session: how risk built up."""
 
     since: float
-    turns: int = 0
     risky: int = 0
     risk: float = 0.0
     told: bool = False
@@ -132,6 +133,8 @@ class Conduct:
             found += self._tries(seen)
         if seen.session and (seen.risk or seen.flagged):
             found += self._builds(seen)
+        elif seen.session and (talk := self._talks.get(seen.session)) is not None:
+            talk.risk *= _CALM
         return found
 
     def _firsts(self, seen: Observation, windows: int) -> Iterator[Anomaly]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from akto_proxy.watch.anomaly import Anomaly
-from akto_proxy.watch.baseline import Excess, Rhythm, Share, Size
+from akto_proxy.watch.baseline import Rhythm, Share, Size, Surplus
 from akto_proxy.watch.observation import Observation
 
 WINDOW = 300.0
@@ -23,8 +23,7 @@ RATIO = 4.0
 LEAST_CALLS = 25.0
 LEAST_TOKENS = 20_000.0
 FAR = 8.0
-_SURPLUS = 12.0
-_SOME = 8
+_SOME = 4
 _IDLE = 2016  # windows without a call that are learned one by one; a longer absence teaches nothing more
 
 
@@ -82,9 +81,9 @@ class Profile:
         self.redacted = Share()
         self.near = Share()
         self.leaked = Share()
-        self.leaks = Excess()
-        self.nears = Excess()
-        self.steady = Excess()
+        self.leaks = Surplus()
+        self.nears = Surplus()
+        self.steady = Surplus()
         self.slow = 0
         self.quiet = 0
 
@@ -131,7 +130,7 @@ class Profile:
             ("redactions", now.redacted, self.redacted, seen.redacted),
             ("guardrail-probing", now.near, self.near, seen.near > 0),
         ):
-            if this and some >= 6 and self.warm and _strange(share, some, now.calls):
+            if this and some >= 6 and self.warm and share.strange(some, now.calls, now.start):
                 usual = f"about {100 * share.mean:.1f} % of calls"
                 yield self._anomaly(kind, seen, usual, f"{some} of {now.calls} in this window", 0.9)
 
@@ -141,8 +140,8 @@ class Profile:
         start = at // WINDOW * WINDOW
         yield from self._slow_ones(now)
         yield from self._steady_ones(now, tide)
-        self.volume.learn(now.calls, now.start)
-        self.tokens.learn(now.tokens, now.start)
+        self.volume.learn(now.calls, now.start, tide)
+        self.tokens.learn(now.tokens, now.start, tide)
         for share, some in (
             (self.errors, now.errors),
             (self.refused, now.blocked),
@@ -150,11 +149,13 @@ class Profile:
             (self.near, now.near),
             (self.leaked, now.leaky),
         ):
-            share.learn(some, now.calls)
+            share.learn(some, now.calls, now.start)
         missed = min(int((start - now.start) / WINDOW) - 1, _IDLE)
         for turn in range(missed):
             gone = start - (missed - turn) * WINDOW
             self.volume.learn(0, gone)
+            if self.steady.total:
+                self.steady.add(0, 2 * self.volume.most(gone) + 1, gone)
             self.tokens.learn(0, gone)
         self.now = Now(start=start, first=at)
         if self.warm:
@@ -173,31 +174,23 @@ class Profile:
             yield self._ended("latency", now, usual, f"{mean:.2f} s over 10 minutes", 0.7)
         self.latency.learn(mean)
         usual_leaks = now.calls * (self.leaked.mean + 0.5 / (self.leaked.calls + 50))
-        total = self.leaks.add(now.leaky, usual_leaks, now.start)
-        if total > _SURPLUS and self.warm:
+        if self.leaks.add(now.leaky, usual_leaks, now.start) and self.warm:
             usual = f"about {100 * self.leaked.mean:.1f} % of answers with sensitive values"
-            since = self.leaks.since
-            self.leaks = Excess()
-            yield self._ended(
-                "exfiltration", now, usual, f"{now.leaky} of {now.calls}, a surplus for a while", 0.9, since
-            )
+            told = f"{now.leaky} of {now.calls}, a surplus for a while"
+            yield self._ended("exfiltration", now, usual, told, 0.9, self.leaks.tell())
 
     def _steady_ones(self, now: Now, tide: float) -> Iterator[Anomaly]:
         """What no window alone would show: more calls than ever for a while, or more that come near a threshold."""
-        if not self.warm:
-            return
-        usual = self.volume.expected(now.start) * tide
-        surplus = self.steady.add(now.calls, 2 * usual + 2, now.start)
-        if surplus > _SURPLUS and now.calls > max(RATIO * usual, _SOME):
-            since, self.steady = self.steady.since, Excess()
+        usual = self.volume.most(now.start) * tide
+        strange = self.steady.add(now.calls, 2 * usual + 1, now.start)
+        if strange and self.warm and now.calls > max(RATIO * usual, _SOME):
             told = f"{now.calls} in the last 5 minutes, a surplus for a while"
-            yield self._ended("volume", now, f"about {usual:.1f} calls in 5 minutes", told, 0.8, since)
+            yield self._ended("volume", now, f"about {usual:.1f} calls in 5 minutes", told, 0.8, self.steady.tell())
         often = now.calls * (self.near.mean + 0.5 / (self.near.calls + 50))
-        if self.nears.add(now.near, often, now.start) > _SURPLUS:
-            since, self.nears = self.nears.since, Excess()
+        if self.nears.add(now.near, often, now.start) and self.warm:
             told = f"{now.near} of {now.calls} in the last 5 minutes came near a threshold"
             expected = f"about {100 * self.near.mean:.1f} % of calls near a threshold"
-            yield self._ended("guardrail-probing", now, expected, told, 0.8, since)
+            yield self._ended("guardrail-probing", now, expected, told, 0.8, self.nears.tell())
 
     def silent(self, now: Now) -> bool:
         """Whether the third window without any call ended, where calls are usual."""
@@ -221,23 +214,19 @@ class Profile:
             self.volume.dump(),
             self.tokens.dump(),
             [self.latency.mean, self.latency.spread, self.latency.seen],
-            [[share.mean, share.calls] for share in shares],
-            [self.leaks.total, self.leaks.since],
+            [share.dump() for share in shares],
+            [surplus.dump() for surplus in (self.leaks, self.nears, self.steady)],
             self.now.start,
         ]
 
     @classmethod
     def load(cls, data: Any) -> Profile:
         """What `dump` gave. Raises TypeError or ValueError when it is not that."""
-        subject, born, volume, tokens, latency, shares, leaks, start = data
+        subject, born, volume, tokens, latency, shares, surpluses, start = data
         made = cls(str(subject), float(born))
         made.volume, made.tokens = Rhythm.load(volume), Rhythm.load(tokens)
         made.latency = Size(*latency)
-        made.errors, made.refused, made.redacted, made.near, made.leaked = (Share(*item) for item in shares)
-        made.leaks = Excess(*leaks)
+        made.errors, made.refused, made.redacted, made.near, made.leaked = map(Share.load, shares)
+        made.leaks, made.nears, made.steady = map(Surplus.load, surpluses)
         made.now = Now(start=float(start), first=float(start))
         return made
-
-
-def _strange(share: Share, some: int, of: int) -> bool:
-    return some >= of * (2 * share.mean + 0.15) and share.strangeness(some, of) > 5.0

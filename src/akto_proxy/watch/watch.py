@@ -26,7 +26,7 @@ STRANGERS = "caller (strangers)"
 _ADMIT = 3
 _TIDE_MIN, _TIDE_MAX = -1.6, 1.6
 _TIDE_STEP = 0.08
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
