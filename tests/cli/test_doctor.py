@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -9,13 +10,19 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from akto_proxy.cli import doctor
 from akto_proxy.cli.doctor import SECRET, find_probes, lenient, proxy_target, servers, upstream
 from akto_proxy.config.settings import load
 from akto_proxy.doctor import http
+from akto_proxy.doctor.facts import HttpFacts, TraceFacts
+from akto_proxy.doctor.host import configuration
 from akto_proxy.doctor.ingestion import target_of
+from akto_proxy.doctor.records import NO_SERVER, arrived
+from akto_proxy.doctor.result import Report, State, ok, warn
+from akto_proxy.doctor.show import verdict
 from tests_support import free_port
 
 app = typer.Typer()
@@ -92,6 +99,37 @@ def test_nothing_running_is_named(tmp_path: Path):
     assert named == ["endpoint not reached", "no logs"]
     result = run(environ, "validate", "--json")
     assert result.exit_code == 1
+
+
+def test_without_a_proxy_validation_names_one_trouble_and_tries_no_further(tmp_path: Path):
+    result = run({"DATA_DIR": str(tmp_path), "AKTO_PROXY_PORT": str(free_port())}, "validate", "--json")
+    told = json.loads(result.stdout)
+    assert list(states(result).values()) == ["fail", *["skip"] * 5]
+    assert [item["trouble"] for item in told["troubles"]] == ["endpoint not reached"]
+
+
+def test_a_misspelt_variable_is_told_and_so_is_what_is_to_read(tmp_path: Path):
+    environ = {"DATA_DIR": str(tmp_path), "AKTO_PROXY_PORT": str(free_port()), "POLICY_FIEL": "/x"}
+    result = run(environ, "doctor", "--timeout", "0.5")
+    assert "POLICY_FIEL is no setting, so it does nothing" in result.output
+    assert "was POLICY_FILE meant?" in result.output
+
+
+def test_a_trace_that_nobody_can_be_asked_for_is_no_failure():
+    called = HttpFacts(status=200, headers={"x-akto-trace-id": "1" * 32})
+    assert arrived(called, TraceFacts(error=NO_SERVER)).state is State.SKIP
+    assert arrived(called, TraceFacts(error="refused")).state is State.FAIL
+
+
+def test_an_unusable_address_says_that_the_demonstration_stands_in():
+    assert "demonstration" in configuration("environment variable APP_URL: expected a URL", "").fix
+    assert "demonstration" not in configuration("environment variable WORKERS: expected", "https://x").fix
+
+
+def test_warnings_are_named_at_the_end():
+    console = Console(record=True, width=200, file=io.StringIO())
+    verdict(console, Report((ok("a", ""), warn("policy", "acts on nothing", ""))))
+    assert "To read: policy." in console.export_text()
 
 
 def test_a_wrong_setting_stops_nothing_and_is_exit_code_2(tmp_path: Path):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from akto_proxy.config.settings import load
+from akto_proxy.config.settings import load, misspelt
 from akto_proxy.errors import ConfigError
 
 
@@ -69,6 +69,43 @@ def test_a_mistake_is_named_with_its_fix(environ: dict[str, str], words: list[st
         load(environ)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("request_timeout: soon", "request_timeout: expected a number, found a text"),
+        ("workers: 1.5", "workers: expected a whole number, found a number"),
+        ("workers: -3", "workers: expected 0 or more, found a number"),
+        ("capture: [a]", "capture: expected 'masked', 'metadata' or 'full', found a list"),
+        ("tour: {a: 1}", "tour: expected true or false, found a mapping"),
+        ("limits: 3", "limits: expected a list, found a number"),
+    ],
+)
+def test_a_mistake_in_the_file_is_said_in_words_of_yaml(tmp_path: Path, text: str, words: str):
+    file = tmp_path / "akto.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load({}, str(file))
+    assert words in str(caught.value)
+
+
+def test_a_variable_is_always_a_text_so_its_kind_is_not_told():
+    with pytest.raises(ConfigError) as caught:
+        load({"REQUEST_TIMEOUT": "soon", "WORKERS": "-3"})
+    assert str(caught.value).splitlines() == [
+        "environment variable REQUEST_TIMEOUT: expected a number; see docs/settings.md#request_timeout",
+        "environment variable WORKERS: expected 0 or more; see docs/settings.md#workers",
+    ]
+
+
+def test_a_variable_that_looks_like_a_setting_is_a_slip_and_others_are_not():
+    slips = misspelt({"POLICY_FIEL": "x", "AKTO_PROXY_PROT": "1", "POLICY_FILE": "x", "AKTO_PROXY_CONFIG": "c"})
+    assert slips == [("POLICY_FIEL", "POLICY_FILE"), ("AKTO_PROXY_PROT", "AKTO_PROXY_PORT")]
+    usual = ("PATH HOME LANG LOGNAME HOSTNAME HTTP_PROXY HTTPS_PROXY NO_PROXY HF_TOKEN HF_HOME AWS_REGION PYTHONPATH "
+             "XDG_DATA_DIRS SSH_AUTH_SOCK KUBERNETES_SERVICE_PORT KUBERNETES_SERVICE_HOST INVOCATION_ID TERM SHLVL "
+             "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_SERVICE_NAME REQUESTS_CA_BUNDLE SSL_CERT_FILE DATABASE_URL")  # fmt: skip
+    assert misspelt(dict.fromkeys(usual.split(), "x")) == []
 
 
 def test_no_value_is_ever_repeated():

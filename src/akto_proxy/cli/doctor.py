@@ -20,7 +20,7 @@ from akto_proxy.cli.ids import uuid7
 from akto_proxy.cli.run import Config
 from akto_proxy.cli.stores import open_store
 from akto_proxy.cli.targets import proxy_target, servers, upstream
-from akto_proxy.config.settings import Settings, load
+from akto_proxy.config.settings import Settings, load, misspelt
 from akto_proxy.doctor import aws, machine
 from akto_proxy.doctor.facts import Probe
 from akto_proxy.doctor.result import Report, Result
@@ -75,6 +75,7 @@ def doctor(
         probe=lambda: find_probe(settings, prompt),
         new_id=uuid7(lambda: time.time_ns() // 1_000_000, os.urandom),
         problem=problem,
+        slips=misspelt(os.environ),
         token=os.environ.get(token_env, ""),
         upstream=settings.upstream_token.get_secret_value() if settings.auth == "managed" else None,
         wake=wake or settings.demo,

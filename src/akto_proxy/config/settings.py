@@ -387,11 +387,58 @@ def _sentence(problem: Any, path: str, from_environ: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f"did you mean `{near[0]}`?" if near else "docs/settings.md lists all of them"
         return f"{path or 'settings'}: {key}: no such setting; {hint}"
-    source = (
-        f"environment variable {name.upper()}" if name in from_environ else f"{path or 'settings'}: {key or 'file'}"
-    )
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    got = type(problem["input"]).__name__
+    message = _expected(problem)
     if not key:
         return f"{path or 'settings'}: {message}"
-    return f"{source}: {message} (got a value of type {got}); see docs/settings.md#{name}"
+    see = f"see docs/settings.md#{name}"
+    if name in from_environ:  # all of them are texts, so their type says nothing
+        return f"environment variable {name.upper()}: {message}; {see}"
+    got = _KINDS.get(type(problem["input"]), "another kind of value")
+    return f"{path or 'settings'}: {key}: {message}, found {got}; {see}"
+
+
+_KINDS = {
+    str: "a text", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
+    type(None): "nothing",
+}  # fmt: skip
+"""Values of a YAML file in the words of people who write it."""
+_EXPECTED = {
+    "int_parsing": "expected a whole number", "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number", "float_parsing": "expected a number",
+    "float_type": "expected a number", "bool_parsing": "expected true or false", "bool_type": "expected true or false",
+    "string_type": "expected a text", "list_type": "expected a list", "tuple_type": "expected a list",
+    "dict_type": "expected `name: value` lines", "missing": "must be given",
+    "greater_than_equal": "expected {ge} or more", "greater_than": "expected more than {gt}",
+    "less_than_equal": "expected {le} or less", "less_than": "expected less than {lt}",
+    "literal_error": "expected {expected}", "enum": "expected {expected}",
+    "json_invalid": "expected JSON",
+}  # fmt: skip
+"""Pydantic's kinds of mistakes in our words; what is not here is said as pydantic says it."""
+
+
+def _expected(problem: Any) -> str:
+    words = _EXPECTED.get(problem["type"])
+    if words is None:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    return words.format(**problem.get("ctx", {}))
+
+
+def misspelt(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Environment variables that are no setting but look like one, each with the setting it may have been meant for.
+
+    A setting that is not read keeps its default in silence, so a doctor asks for these. Only names that differ in a
+    letter or two are given: an environment holds much that is not for us.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    found = []
+    for name in environ:
+        if name in known or len(name) < _SHORTEST or not name.isupper():
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
+        if near:
+            found.append((name, near[0]))
+    return found
+
+
+_SHORTEST, _ALIKE = 7, 0.87
+"""Characters a name must have, and how like a setting's it must be (1 is the same), to be taken for a slip."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from akto_proxy.doctor.facts import HostFacts
 from akto_proxy.doctor.result import Result, Trouble, fail, ok, warn
 
 _SPARE = 256
 
 
-def configuration(problem: str, app_url: str) -> Result:
-    """Can the settings be used?"""
+def configuration(problem: str, app_url: str, slips: Sequence[tuple[str, str]] = ()) -> Result:
+    """Can the settings be used? `slips` are variables that are no setting, each with the one it may be meant for."""
     name = "configuration"
     if problem:
         fix = "docs/settings.md lists every setting; the checks below use what could be read"
+        if "APP_URL" in problem:
+            fix += ", so the endpoint below is the built-in demonstration"
         return fail(name, problem, fix, Trouble.CONFIGURATION)
+    if slips:
+        what = "; ".join(f"{given} is no setting, so it does nothing" for given, _ in slips)
+        return warn(name, what, f"was {', '.join(meant for _, meant in slips)} meant?", Trouble.CONFIGURATION)
     if not app_url:
         what = "APP_URL is not set: the built-in demonstration endpoint stands in"
         return warn(name, what, "export APP_URL=https://<id>.<region>.aws.endpoints.huggingface.cloud")

@@ -151,6 +151,10 @@ def _redacted(name: str, probe: Probe, facts: HttpFacts, trace: TraceFacts) -> R
     return fail(name, f"{what} (trace {facts.trace_id})", _RELOAD, GUARD)
 
 
+NO_SERVER = "no ingestion server"
+"""Why a trace was not found where nobody could be asked for it."""
+
+
 def arrived(facts: HttpFacts, trace: TraceFacts) -> Result:
     """Did the trace of the call through the proxy reach the store by itself?"""
     name = "trace kept"
@@ -160,9 +164,11 @@ def arrived(facts: HttpFacts, trace: TraceFacts) -> Result:
         return ok(name, f"trace {facts.trace_id} went through spool and shipper to the store in {trace.seconds:.1f} s")
     if trace.error == "cannot be asked":
         return skip(name, "the ingestion server's API has no way to ask for a trace")
+    if trace.error == NO_SERVER:
+        return skip(name, "there is no ingestion server to ask for it")
     why = trace.error or "not there"
     what = f"trace {facts.trace_id} did not reach the store within {trace.seconds:.0f} s ({why})"
-    return fail(name, what, "see `akto-proxy spool status`, the shipper's log lines, and the ingestion checks", LOGS)
+    return fail(name, what, "see `akto-proxy spool ls`, the shipper's log lines, and the ingestion checks", LOGS)
 
 
 def spool(facts: FolderFacts, limit: int) -> Result:

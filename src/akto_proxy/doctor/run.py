@@ -41,6 +41,7 @@ class Plan:
     probe: Callable[[], Probe | None]
     new_id: Callable[[], str]
     problem: str = ""
+    slips: Sequence[tuple[str, str]] = ()
     token: str = ""
     upstream: str | None = None
     wake: bool = False
@@ -106,7 +107,7 @@ def ingestion_taken(server: Ingestion, timeout: float) -> Iterator[Result]:
 
 
 def _configuration(plan: Plan, _: _Seen) -> Iterator[Result]:
-    yield host.configuration(plan.problem, plan.settings.app_url)
+    yield host.configuration(plan.problem, plan.settings.app_url, plan.slips)
 
 
 def _way(plan: Plan, seen: _Seen) -> Iterator[Result]:
@@ -257,7 +258,7 @@ def _keyless(plan: Plan, probe: Probe) -> str:
 def _look(plan: Plan, trace_id: str) -> TraceFacts:
     if not trace_id:
         return TraceFacts()
-    best = TraceFacts(error="no ingestion server" if not plan.servers else ingestion.CANNOT_ASK)
+    best = TraceFacts(error=records.NO_SERVER if not plan.servers else ingestion.CANNOT_ASK)
     for server in plan.servers:
         if server.form == "akto":
             continue

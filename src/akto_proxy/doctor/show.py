@@ -42,6 +42,9 @@ def verdict(console: Console, report: Report) -> None:
     console.print()
     if not report.troubles:
         console.print(f"[bold green]Nothing is broken.[/] {line}.")
+        read = [item.name for item in report.results if item.state is State.WARN]
+        if read:
+            console.print(f"To read: {', '.join(read)}.")
         return
     for trouble, names in report.troubles:
         console.print(f"[bold red]Trouble: {trouble.value}[/] ({', '.join(names)})")

@@ -24,6 +24,8 @@ SHOWN = 300
 _RELOAD = "run `akto-proxy doctor`; reload the proxy's policy (SIGHUP)"
 
 
+STEPS = ("2 request and response", "3 stored trace", "4 guardrail hit", "5 redaction", "6 decisions recorded")
+"""The steps after the first, which asks whether the proxy answers at all."""
 Seen = tuple[tuple[str, str], ...]
 """What there is to see: a word for it, and the text."""
 
@@ -55,6 +57,10 @@ def validate(tour: Tour) -> Iterator[Step]:
     alive = http.call(tour.proxy, "GET", "/healthz", timeout=5)
     ready = http.call(tour.proxy, "GET", "/readyz", timeout=5)
     yield Step(_renamed(records.proxy_up(alive, ready, tour.proxy.url), "1 proxy"))
+    if alive.error:
+        for name in STEPS:
+            yield Step(skip(name, "the proxy does not answer"))
+        return
     answer = _ask(tour, QUESTION)
     yield _pair(answer)
     yield _kept(tour, answer)
@@ -76,8 +82,8 @@ def _ask(tour: Tour, prompt: str) -> HttpFacts:
 
 
 def _pair(answer: HttpFacts) -> Step:
-    name = "2 request and response"
-    seen = (("sent", QUESTION), ("got", f"HTTP {answer.status or answer.error}  {said(answer.body)}"))
+    name = STEPS[0]
+    seen = (("sent", QUESTION), ("got", _got(answer)))
     if not answer.error and not answer.trace_id:
         what = "the answer carries no trace id: the call did not go through this proxy"
         return Step(fail(name, what, "point --proxy at the proxy, not at the endpoint", Trouble.REACH), seen)
@@ -85,7 +91,7 @@ def _pair(answer: HttpFacts) -> Step:
 
 
 def _kept(tour: Tour, answer: HttpFacts) -> Step:
-    name = "3 stored trace"
+    name = STEPS[1]
     trace = _fetch(tour, answer.trace_id)
     if tour.fetch is None:
         return Step(skip(name, "no store can be opened from here (STORE_URL)", "look in the dashboard of your server"))
@@ -96,24 +102,24 @@ def _kept(tour: Tour, answer: HttpFacts) -> Step:
 
 
 def _hit(probe: Probe | None, facts: HttpFacts | None) -> Step:
-    name = "4 guardrail hit"
+    name = STEPS[2]
     if probe is None or facts is None:
         what = "the loaded policy blocks none of the made-up prompts"
         return Step(warn(name, what, "if it should: check its scope, rules and mode", Trouble.GUARD))
-    seen = (("sent", probe.prompt), ("got", f"HTTP {facts.status or facts.error}  {said(facts.body)}"))
+    seen = (("sent", probe.prompt), ("got", _got(facts)))
     if facts.status == 400 and b"content_filter" in facts.body:
         return Step(ok(name, f"`{probe.rule}` blocked it before it left"), seen)
-    what = f"`{probe.rule}` should block it, but the proxy answered {facts.status or facts.error}"
+    what = f"`{probe.rule}` should block it, but {_answered(facts)}"
     return Step(fail(name, what, _RELOAD, Trouble.GUARD), seen)
 
 
 def _redaction(tour: Tour, probe: Probe | None, facts: HttpFacts | None) -> Step:
-    name = "5 redaction"
+    name = STEPS[3]
     if probe is None or facts is None:
         what = "the loaded policy redacts none of the made-up prompts"
         return Step(warn(name, what, "if it should: check its scope, rules and mode", Trouble.GUARD))
     trace = _fetch(tour, facts.trace_id)
-    seen: Seen = (("sent", probe.prompt), ("got", f"HTTP {facts.status or facts.error}  {said(facts.body)}"))
+    seen: Seen = (("sent", probe.prompt), ("got", _got(facts)))
     if trace is not None:
         seen = (*seen, *_bodies(trace))
     leaks = probe.secret and (
@@ -131,7 +137,7 @@ def _redaction(tour: Tour, probe: Probe | None, facts: HttpFacts | None) -> Step
 
 
 def _decisions(tour: Tour, asked: Sequence[tuple[Probe, HttpFacts]]) -> Step:
-    name = "6 decisions recorded"
+    name = STEPS[4]
     if tour.fetch is None:
         return Step(skip(name, "no store can be opened from here (STORE_URL)"))
     if not asked:
@@ -170,6 +176,14 @@ def _bodies(trace: Trace) -> Seen:
     took = f"{times.total / 1000:.1f} ms in all, guard {times.guard / 1000:.2f} ms"
     pairs = (("kept request", trace.request), ("kept response", trace.response))
     return (*((name, _short(message.body) or f"({message.encoding})") for name, message in pairs), ("took", took))
+
+
+def _answered(facts: HttpFacts) -> str:
+    return f"the proxy answered {facts.status}" if facts.status else f"no answer came ({facts.error})"
+
+
+def _got(facts: HttpFacts) -> str:
+    return f"HTTP {facts.status}  {said(facts.body)}" if facts.status else f"no answer ({facts.error})"
 
 
 def said(body: bytes) -> str:
