@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from akto_proxy.light import light
 from akto_proxy.limits.schema import CLAIMED, Limit
 from akto_proxy.limits.table import Answer, Ask, Settle
 from akto_proxy.model import Caller, Trace
@@ -95,6 +96,7 @@ class _Bucket:
     fixed: Ask | None
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Request:
     """The asks of a call, ready for any backend."""
@@ -129,6 +131,7 @@ class Book:
         self._secret = secret[:64]
         self._known = known
         self._buckets: dict[tuple[object, ...], tuple[_Bucket, ...]] = {}
+        self._ready: dict[tuple[Caller, str], Request] = {}
         numbered = tuple(zip(numbers or range(len(limits)), limits, strict=True))
         fields = {number: {*limit.by, *limit.only} for number, limit in numbered}
         self._early = tuple(item for item in numbered if not _LATE & fields[item[0]])
@@ -139,7 +142,16 @@ class Book:
 
     def request(self, call: Call) -> Request:
         """What a call asks for when its head has come."""
-        return self._request(call, "", ((bucket, "") for bucket in self._buckets_of(call, self._early, "", "")))
+        name = (call.caller, call.endpoint)
+        ready = self._ready.get(name)
+        if ready is None:
+            buckets = self._buckets_of(call, self._early, "", "")
+            ready = self._request(call, "", ((bucket, "") for bucket in buckets))
+            if all(bucket.fixed is not None and not bucket.stranger for bucket in buckets):
+                if len(self._ready) >= _CACHE:
+                    self._ready.clear()
+                self._ready[name] = ready  # nothing in it depends on the body or on who is known by now
+        return ready
 
     def late(self, call: Call, model: str, tools: Sequence[str]) -> Request:
         """What it asks for beside that when its body has come."""

@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from akto_proxy.light import light
+
 PROBES = 8
 KNOWN_PROBES = 4
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One bucket of a call: take `charge` for good and `hold` until settled, if the bucket's `capacity` allows.
@@ -34,6 +37,7 @@ class Ask:
     weight: float = 1.0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What became of the asks. `refused` is the number of the ask that said no (-1: none), `wait` nanoseconds.
@@ -49,6 +53,7 @@ class Answer:
     over: tuple[int, ...] = ()
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Settle:
     """Give back `hold` in `row` and charge `charge` there; a row of -1 means: the row of `key`."""
