@@ -75,3 +75,18 @@ def test_a_key_of_another_certificate_is_found(tmp_path: Path):
     _, other = authority.issue()
     with pytest.raises(ConfigError, match="cannot be used together"):
         check(told(TLS_CERT=str(chain), TLS_KEY=str(other)), proxy=True, server=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("notify: [{name: ops, kind: slak}]", "notify"),
+        ("alerts: {rules: [{name: a, when: 'what ='}]}", "alerts"),
+        ("limits: [{name: a, limit: -1}]", "limits"),
+    ],
+)
+def test_a_mistake_in_alerts_channels_or_limits_is_one_sentence(tmp_path: Path, written: str, words: str):
+    file = tmp_path / "settings.yaml"
+    file.write_text(written)
+    with pytest.raises(ConfigError, match=words):
+        check(load({"AKTO_PROXY_PORT": str(free_port(19)), "SERVER_PORT": "0"}, str(file)), proxy=True, server=True)

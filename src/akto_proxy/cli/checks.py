@@ -7,24 +7,32 @@ part says so itself.
 
 from __future__ import annotations
 
+import os
 import socket
 
 from akto_proxy.cli.targets import demo_port
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import ConfigError
+from akto_proxy.limits.schema import parse_limits
 from akto_proxy.proxy.options import Tls, parse_upstream
 from akto_proxy.proxy.pool import client_context
 from akto_proxy.proxy.server import server_context
+from akto_proxy.watch.notify.schema import parse_channels
+from akto_proxy.watch.schema import parse_alerts
 
 
 def check(settings: Settings, *, proxy: bool, server: bool) -> None:
-    """Look at ports, certificates and the endpoint's address; `proxy` and `server` say which parts are to start.
+    """Look at ports, certificates, the endpoint's address, limits, alerts and channels; `proxy` and `server` say which
+    parts are to start.
 
     Raises:
         ConfigError: what cannot be used, and the setting that says so.
     """
+    parse_limits(settings.limits)
     if server:
         check_port(settings.server_host, settings.server_port, "SERVER_PORT")
+        parse_alerts(settings.alerts)
+        parse_channels(settings.notify, os.environ)
     if not proxy:
         return
     check_port(settings.listen_host, settings.akto_proxy_port, "AKTO_PROXY_PORT", shared=True)
