@@ -81,7 +81,7 @@ def test_a_key_of_another_certificate_is_found(tmp_path: Path):
     ("written", "words"),
     [
         ("notify: [{name: ops, kind: slak}]", "notify"),
-        ("alerts: {rules: [{name: a, when: 'what ='}]}", "alerts"),
+        ("alerts: {rules: [{name: a, when: 'what ='}]}", "alert rule"),
         ("limits: [{name: a, limit: -1}]", "limits"),
     ],
 )
