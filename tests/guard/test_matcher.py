@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from akto_proxy.errors import PolicyError
-from akto_proxy.guard.matcher import Matcher, Words, allowed, compile_re2, entropy
+from akto_proxy.guard.matcher import Allow, Matcher, Words, compile_re2, entropy
 from akto_proxy.guard.rule import Rule
 
 
 def matcher(pattern: str, **fields) -> Matcher:
     return Matcher(
-        Rule("r", "R", "custom", pattern, **fields), {"half": lambda _: 0.5, "no": lambda _: False}, frozenset()
+        Rule("r", "R", "custom", pattern, **fields), {"half": lambda _: 0.5, "no": lambda _: False}, Allow(frozenset())
     )
 
 
@@ -43,11 +43,18 @@ def test_short_words_stand_alone_long_ones_anywhere():
     assert not Words(())
 
 
-def test_entropy_and_allowed_values():
+def test_entropy():
     assert entropy("aaaa") == 0.0
     assert entropy("abcd") == 2.0
-    assert allowed("4111 1111-1111 1111", frozenset({"4111111111111111"}))
-    assert not allowed("x", frozenset({"y"}))
+
+
+def test_an_allowed_value_is_known_in_any_case_and_with_any_separators():
+    allow = Allow(frozenset({"4111111111111111", "*@example.com", "203.0.113.*", "???55501??"}))
+    for text in ("4111 1111-1111 1111", "Jo.Roe@Example.com", "203.0.113.77", "(212) 555-0132"):
+        assert allow.holds(text), text
+    for text in ("4111 1111-1111 1112", "jo@example.com.acme.io", "203.0.11.77", "212-555-0232", "jo@anexample.org"):
+        assert not allow.holds(text), text
+    assert not Allow(frozenset())
 
 
 def test_what_re2_cannot_hold_is_refused():

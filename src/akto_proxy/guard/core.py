@@ -17,7 +17,7 @@ from akto_proxy.guard import disguise
 from akto_proxy.guard.anchor import OVERLAP
 from akto_proxy.guard.closure import Closures, closure
 from akto_proxy.guard.head import head
-from akto_proxy.guard.matcher import Check, Matcher, Words
+from akto_proxy.guard.matcher import Allow, Check, Matcher, Words
 from akto_proxy.guard.overlap import Key, lane, pick
 from akto_proxy.guard.passes import Pass, Plan, pack, unpack
 from akto_proxy.guard.rule import Rule
@@ -58,7 +58,8 @@ class Core:
         allow: frozenset[str],
         database: bytes | None,
     ) -> None:
-        self.matchers = tuple(Matcher(rule, validators, allow) for rule in rules)
+        known = Allow(allow)
+        self.matchers = tuple(Matcher(rule, validators, known) for rule in rules)
         self.before = max((matcher.before for matcher in self.matchers), default=0) + OVERLAP
         self._lanes = tuple(lane(rule.id, rule.category) for rule in rules)
         self._closures: dict[int, Closures] = {}

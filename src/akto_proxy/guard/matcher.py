@@ -8,6 +8,7 @@ Trade-off: gates read bytes and fold ASCII case only; keywords of other scripts 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from math import log2
@@ -27,6 +28,7 @@ Span = tuple[int, int, int, int]
 _FREE = re2._Anchor.UNANCHORED
 _HERE = re2._Anchor.ANCHOR_START
 _SHORT = 4  # a keyword of so few letters must stand alone: `pin` is not meant by `opinion`
+_BARE = str.maketrans("", "", " -./()+")  # what numbers are written with
 _FLOOR = 0.4  # the least score of a match with a context word (Presidio's model)
 
 
@@ -35,7 +37,7 @@ class Matcher:
 
     __slots__ = ("_allow", "_check", "_context", "_keywords", "_match", "_values", "before", "capped", "reach", "rule")
 
-    def __init__(self, rule: Rule, validators: Mapping[str, Check], allow: frozenset[str]) -> None:
+    def __init__(self, rule: Rule, validators: Mapping[str, Check], allow: Allow) -> None:
         tree = parse(rule.pattern)
         own = widest(tree)
         self.rule = rule
@@ -106,7 +108,7 @@ class Matcher:
         text = data[first:last].decode("utf-8", "replace")
         if rule.entropy and entropy(text) < rule.entropy:
             return 0.0
-        if self._allow and allowed(text, self._allow):
+        if self._allow and self._allow.holds(text):
             return 0.0
         score = rule.score
         if self._check is not None:
@@ -137,6 +139,29 @@ class Words:
         return any(word in lower for word in self._anywhere) or any(_stands(word, lower) for word in self.alone)
 
 
+class Allow:
+    """Values that are never a finding. A `*` in one stands for any characters, a `?` for one; case does not count."""
+
+    __slots__ = ("_globs", "_values")
+
+    def __init__(self, values: frozenset[str]) -> None:
+        globs = sorted(value for value in values if "*" in value or "?" in value)
+        self._values = frozenset(value.lower() for value in values)
+        forms = (re.escape(glob.lower()).replace(r"\*", ".*").replace(r"\?", ".") for glob in globs)
+        self._globs = re.compile("|".join(forms), re.DOTALL).fullmatch if globs else None
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def holds(self, text: str) -> bool:
+        """Whether `text` is such a value, as it is or without blanks, hyphens, dots, slashes, brackets and plus."""
+        lower = text.lower()
+        for form in (lower, lower.translate(_BARE)):
+            if form in self._values or (self._globs is not None and self._globs(form)):
+                return True
+        return False
+
+
 def compile_re2(pattern: str, megabytes: int = 8) -> Any:
     """RE2's own object for `pattern`, which has a `Match(anchor, bytes, begin, end)`.
 
@@ -158,13 +183,6 @@ def entropy(text: str) -> float:
     """Shannon entropy in bits a character."""
     size = len(text)
     return -sum(count / size * log2(count / size) for count in Counter(text).values()) if size else 0.0
-
-
-def allowed(text: str, allow: frozenset[str]) -> bool:
-    """Whether `text` is a known harmless value, as it is, in lower case, or without its separators."""
-    if text in allow or text.lower() in allow:
-        return True
-    return text.replace(" ", "").replace("-", "").replace(".", "") in allow
 
 
 def _validator(rule: Rule, validators: Mapping[str, Check]) -> Check | None:

@@ -52,10 +52,6 @@ _BIC_ALSO = frozenset(
         "KE",
     ]
 )
-_STAND_IN_HOSTS = frozenset(["example.com", "example.org", "example.net", "domain.com", "yourdomain.com", "test.com"])
-_STAND_IN_NAMES = frozenset(
-    ["user", "name", "test", "you", "your", "email", "someone", "username", "foo", "bar", "me", "example", "your.email"]
-)
 _NOT_A_DOMAIN = frozenset(
     ["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "py", "md", "html", "local", "localhost"]
 )
@@ -114,15 +110,16 @@ def ipv4(text: str) -> bool:
         address = ipaddress.IPv4Address(host)
     except ValueError:
         return False
-    if prefix and address.is_private and host.endswith(".0"):
-        return False  # a range of private addresses is nobody's address
+    if prefix and not address.is_global and host.endswith(".0"):
+        return False  # a range of private or shared addresses is nobody's address
     return not (address.is_unspecified or address.is_loopback or text.startswith(("255.", "0.")))
 
 
 def ipv6(text: str) -> bool:
     """An IPv6 address of a host, not `::` or `::1`."""
-    if text.startswith("::") and text.replace(":", "").isdigit():
-        return False  # `::34:58` in a log line
+    groups = text.partition("/")[0].split(":")
+    if all(len(group) <= 2 and (group.isdigit() or not group) for group in groups):
+        return False  # `::34:58` and `58::34:58` in a log line
     try:
         address = ipaddress.IPv6Address(text.partition("/")[0].partition("%")[0])
     except ValueError:
@@ -165,24 +162,24 @@ _DATE_LIKE = re.compile(
     r"|(?:1\d|20)\d\d ?- ?(?:1\d|20)\d\d"
 )
 
+_MOMENT = re.compile(r"(?:19|20)\d\d[-./](?:0\d|1[0-2])[-./][0-3]\d[ T-]")
+
 
 def phone_national(text: str) -> bool:
     """A number that was called a telephone number: seven to twelve digits, not all alike, not a date."""
     number = digits(re.split(r"(?i)\s*(?:x|ext|#)", text, maxsplit=1)[0])
     if not 7 <= len(number) <= 13 or len(set(number)) < 3:
         return False
-    return not _DATE_LIKE.fullmatch(text)
+    return not (_DATE_LIKE.fullmatch(text) or _MOMENT.match(text))
 
 
 def email(text: str) -> bool:
-    """An e-mail address whose parts are well formed and that is no documentation stand-in."""
+    """An e-mail address whose parts are well formed: neither a file's name nor an account of git."""
     local, _, host = text.rpartition("@")
     if not local or ".." in text or local[0] == "." or local[-1] == "." or len(local) > 64 or host[0] in "-.":
         return False
     tail = host.rpartition(".")[2].lower()
-    if tail in _NOT_A_DOMAIN or local.lower() == "git":
-        return False
-    return not (host.lower() in _STAND_IN_HOSTS and local.lower() in _STAND_IN_NAMES)
+    return tail not in _NOT_A_DOMAIN and local.lower() != "git"
 
 
 def url(text: str) -> bool:

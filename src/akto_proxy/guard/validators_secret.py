@@ -58,7 +58,7 @@ _SPOKEN = frozenset(_SPOKEN_WORDS.split())
 _ASIDE = re.compile(
     r"[a-z_ -]{3,40}(?:name|ref|path|file|dir|ur[il]|endpoint|type|hint|question|length|len|policy|field|label|arn"
     r"|version|manager|store|provider|expir[a-z]{1,6}|age|ttl|rotation|count|size|format|encoding|algorithm|regex|pattern|prefix"
-    r"|placeholder|error|message|status)s?[\"'`\\]*\s{0,4}[:=]",
+    r"|placeholder|error|message|status|separator|delimiter|header)s?[\"'`\\]*\s{0,4}[:=]",
     re.IGNORECASE,
 )
 # What begins as code does: a call, a subscript, a reference.
