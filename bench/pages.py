@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from akto_proxy.dashboard.app import create_app
@@ -76,12 +77,12 @@ def measure(client: TestClient, path: str, times: int) -> tuple[float, float, fl
     return taken[len(taken) // 2], taken[int(len(taken) * 0.95)], used, size
 
 
-def main() -> None:
-    """Print the table."""
-    read = argparse.ArgumentParser(description=__doc__)
+def house(doc: str | None, *, traces: int, times: int) -> tuple[argparse.Namespace, ModuleType, SqliteStore, FastAPI]:
+    """The command line's choices, the invented traffic, the filled store of `--data`, and the dashboard over it."""
+    read = argparse.ArgumentParser(description=doc)
     read.add_argument("--data", type=Path, required=True)
-    read.add_argument("--traces", type=int, default=1_000_000)
-    read.add_argument("--times", type=int, default=20)
+    read.add_argument("--traces", type=int, default=traces)
+    read.add_argument("--times", type=int, default=times)
     read.add_argument("--only", default="")
     given = read.parse_args()
     given.data.mkdir(parents=True, exist_ok=True)
@@ -102,6 +103,12 @@ def main() -> None:
         randomness=secrets.token_bytes,
         keys=sample.keys(given.data),
     )
+    return given, sample, store, app
+
+
+def main() -> None:
+    """Print the table."""
+    given, sample, store, app = house(__doc__, traces=1_000_000, times=20)
     client = TestClient(app, base_url="http://dash.test", follow_redirects=False)
     client.cookies.set("akto_session", app.state.house.sessions.begin("ada@acme.example"))
     print(f"{store.count():,} traces, {given.times} requests each\n")

@@ -9,17 +9,9 @@ what the page's own process used up to the load's end, scripts and charts includ
 
 from __future__ import annotations
 
-import argparse
-import secrets
-import time
-from pathlib import Path
 from typing import Any
 
-from pages import fill, samples
-
-from akto_proxy.dashboard.app import create_app
-from akto_proxy.store.control_sql import SqlControlStore
-from akto_proxy.store.sqlite import SqliteStore
+from pages import house
 
 PAINT = """() => new Promise(done => {
   const tell = found => found.forEach(e => e.name === "first-contentful-paint" && done(e.startTime));
@@ -56,29 +48,7 @@ def main() -> None:
     """Print the table."""
     from playwright.sync_api import sync_playwright
 
-    read = argparse.ArgumentParser(description=__doc__)
-    read.add_argument("--data", type=Path, required=True)
-    read.add_argument("--traces", type=int, default=20_000)
-    read.add_argument("--times", type=int, default=9)
-    read.add_argument("--only", default="")
-    given = read.parse_args()
-    given.data.mkdir(parents=True, exist_ok=True)
-    sample = samples()
-    store = SqliteStore(given.data / "traces.db")
-    if not store.count():
-        fill(store, sample, given.traces)
-    control = SqlControlStore(f"sqlite:///{given.data / 'control.db'}", random=secrets.token_bytes)
-    if not control.people():
-        sample.furnish(control, store, time.time())
-    newest = store.storage().newest + 1
-    app = create_app(
-        traces=store,
-        control=control,
-        workshop=sample.workshop(given.data),
-        clock=lambda: newest,
-        randomness=secrets.token_bytes,
-        keys=sample.keys(given.data),
-    )
+    given, sample, store, app = house(__doc__, traces=20_000, times=9)
     base, stop = sample.serve(app)
     cookie = {"name": "akto_session", "value": app.state.house.sessions.begin("ada@acme.example"), "url": base}
     print(f"{store.count():,} traces, {given.times} visits each\n")

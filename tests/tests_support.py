@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import urllib.request
 
 _LOWEST, _HIGHEST = 20_000, 32_000
 """Below the range from which the kernel takes ports of outgoing connections, so no connection of another test can take
@@ -25,3 +26,12 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def answers(url: str) -> bool:
+    """Whether anything but an error answers a GET there within five seconds."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False

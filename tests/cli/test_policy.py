@@ -53,7 +53,7 @@ def test_packs_are_listed_and_shown(run):
 
 
 def test_a_good_file_is_valid_and_its_cases_pass(run, good, tmp_path):
-    assert run("validate", good).output.startswith("ok: 1 policies, 1 rules, 1 patterns, version ")
+    assert run("validate", good).output.startswith("ok: policies 1, rules 1, patterns 1, version ")
     result = run("test", good, "--junit", "out.xml")
     assert (result.exit_code, result.output) == (0, "1 of 1 cases passed\n")
     assert 'tests="1" failures="0"' in (tmp_path / "out.xml").read_text()

@@ -22,6 +22,7 @@ from akto_proxy.config.settings import load
 from akto_proxy.proxy.counters import ShipperStats
 from akto_proxy.proxy.metric_table import METRICS
 from akto_proxy.proxy.metrics import Values
+from tests_support import answers
 
 
 class Receiver:
@@ -125,14 +126,6 @@ def until(product, holds, seconds: float = 40.0) -> dict[tuple[str, str], float]
         time.sleep(0.2)
 
 
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
 def test_what_was_done_is_counted_and_reaches_both_servers_though_one_was_away(start_product, receiver):
     product = start_product(
         WORKERS="2", TOUR="false", OTLP_ENDPOINT=receiver.url, OTLP_HEADERS="x-key=k%3D1", OTLP_TIMEOUT="5",
@@ -189,6 +182,8 @@ def test_the_own_server_has_the_first_traces_a_moment_after_it_is_there(start_pr
     until(product, lambda f: f.get(("akto_proxy_shipper_delivered_total", "target=server"), 0) >= 1)
     assert time.monotonic() - began < 4, "at most one wait of a second, one look of the counter, and a busy machine"
     product.stop()
+    warned = [line for line in product.printed().splitlines() if '"level": "warning"' in line]
+    assert [line for line in warned if "cannot be" in line] == [], "a server that starts a moment later is no news"
 
 
 def test_a_loss_is_news_for_an_hour():

@@ -17,7 +17,7 @@ from akto_proxy.cli.main import run_command
 from akto_proxy.cli.versions import base_url
 from akto_proxy.config.settings import load
 from akto_proxy.store.control_sql import SqlControlStore
-from tests_support import free_port
+from tests_support import answers, free_port
 
 POLICY = "version: 1\npolicies: [{name: own, rules: [{words: [%s], action: block}]}]\n"
 
@@ -55,14 +55,6 @@ def call(proxy: str, text: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
 
 
 def until(wanted: Callable[[], bool], seconds: float = 120.0) -> None:

@@ -85,7 +85,7 @@ def validate(files: Files) -> None:
         compile_killable(compile_database, made.custom_rules, made.custom_rules)
     rules = sum(len(policy.rules) for policy in policies)
     typer.echo(
-        f"ok: {len(policies)} policies, {rules} rules, {len(made.custom_rules)} patterns, version {made.version}"
+        f"ok: policies {len(policies)}, rules {rules}, patterns {len(made.custom_rules)}, version {made.version}"
     )
 
 

@@ -6,7 +6,6 @@ everything else to the pages. One process writes the store, so a page shows what
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,6 +16,7 @@ import structlog
 import uvicorn
 
 from akto_proxy.cli import logs
+from akto_proxy.cli.memory import settle
 from akto_proxy.cli.numbers import Numbers
 from akto_proxy.cli.pages import pages, url
 from akto_proxy.cli.stores import control_url, store_url
@@ -84,9 +84,7 @@ def serve(settings: Settings, alone: bool = False) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    gc.collect()
-    gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
-    gc.set_threshold(20_000, 10, 100)  # a batch of traces makes some ten thousand objects, none of them in rings
+    settle()
     uvicorn.Server(config).run()
     watch.stop()
     counted.stop()

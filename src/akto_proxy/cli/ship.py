@@ -48,6 +48,8 @@ AGAIN = 1.0
 NEAR = ShipperOptions(first_wait=0.2, longest_wait=1.0)
 """For the server of this very tree of processes: it starts after its shipper asks for it, and asking it costs nothing,
 so it is asked each second. Waits that double to 30 s are for servers that many proxies share."""
+BESIDE = 20.0
+"""Seconds this tree's own server may take to start before its absence is news."""
 LAST_PUSH = 3.0
 """Seconds the last push of metrics may take when the program stops."""
 LOSSES = ("akto_proxy_spool_dropped_total", "akto_proxy_lost_traces_total")
@@ -90,7 +92,8 @@ async def _ship(settings: Settings, embedded: bool) -> None:
         jobs: dict[str, Job] = {"counting": partial(_count, board, shippers, fresh)}
         if pusher is not None:
             jobs["pushing metrics"] = pusher.run
-        jobs |= {f"shipping to {name}": shipper.run for name, shipper in shippers.items()}
+        for name, shipper in shippers.items():
+            jobs[f"shipping to {name}"] = partial(_beside, settings, shipper.run) if name == OWN else shipper.run
         _log.info("shipping", targets=list(found), pid=os.getpid())
         if not found:
             _log.warning("no server to ship to: traces stay in the spool", fix="set AKTO_API_BASE_URL")
@@ -119,14 +122,35 @@ def _jobs(
     origin = source(client, settings, embedded=embedded)
     puller = Puller(settings, origin, prove) if origin is not None else None
     policy = InForce(settings, puller)
-    jobs: dict[str, Job] = {"pulling the policy": puller.run} if puller is not None else {}
+    jobs: dict[str, Job] = {}
+    if puller is not None:
+        jobs["pulling the policy"] = partial(_beside, settings, puller.run) if embedded else puller.run
     for name, target in found.items():
         if isinstance(target, CollectorTarget):
             again = AGAIN if name == OWN else HEALTH_EVERY
-            jobs[f"reporting to {name}"] = partial(_report, settings, target, shippers, board, policy, again)
+            report = partial(_report, settings, target, shippers, board, policy, again)
+            jobs[f"reporting to {name}"] = partial(_beside, settings, report) if name == OWN else report
     if not embedded and isinstance(found.get("remote"), CollectorTarget):
         jobs["fetching measures"] = partial(fetch, client, settings)
     return jobs
+
+
+async def _beside(settings: Settings, job: Job) -> None:
+    """Do a job with this tree's own server, once that listens or had its time: it starts a moment after its shipper."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BESIDE):
+            while not await _listens(settings.server_port):
+                await asyncio.sleep(0.1)
+    await job()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _count(board: Board, shippers: Mapping[str, Shipper], fresh: Callable[[], Values]) -> None:

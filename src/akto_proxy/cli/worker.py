@@ -7,7 +7,6 @@ and swaps a reference between two exchanges; a policy that cannot be used leaves
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import random
 import signal
@@ -27,7 +26,7 @@ from akto_proxy.cli.keys import KeyGate, Managed, managed
 from akto_proxy.cli.lasting import lasting
 from akto_proxy.cli.limiting import limiting
 from akto_proxy.cli.measures import Strictness, obey
-from akto_proxy.cli.memory import give_back
+from akto_proxy.cli.memory import give_back, settle
 from akto_proxy.cli.recording import Recording
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
@@ -92,16 +91,8 @@ async def _serve(settings: Settings, number: int) -> None:
     for line in guardrails.unserved():
         _log.warning("a policy rule sees less than it asks for: a detector is not loaded", rule=line)
     _log.info("listening", worker=number, host=settings.listen_host, port=server.port, pid=os.getpid())
-    gc.collect()
-    give_back()
-    gc.freeze()  # what was built so far lives as long as the process: keep the collector from walking it
-    gc.set_threshold(20_000, 10, 100)  # an exchange makes a few hundred objects: look for rings every hundred of them
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, stop.set)
-    changed = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, changed.set)
+    settle()
+    stop, changed = _signals()
     if pulled.stamp(files) != before:  # a signal that came while this worker was built was not heard
         changed.set()
     beats = [recording.tick, lambda: board.publish(fresh()), *([keys.refresh] if keys else [])]
@@ -120,6 +111,15 @@ async def _serve(settings: Settings, number: int) -> None:
     spool.close()
     board.publish(fresh())
     _log.info("stopped", worker=number, clean=clean)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when the worker is to stop, and when files it was built from may have changed."""
+    loop, stop, changed = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, changed.set)
+    return stop, changed
 
 
 def handler(settings: Settings, keys: Managed | None = None) -> Guardrails:

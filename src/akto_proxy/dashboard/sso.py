@@ -9,6 +9,7 @@ never taken over.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from typing import Any
 import httpx
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from akto_proxy.dashboard.roles import Role
+
+with warnings.catch_warnings():
+    # authlib 1.9 says at its import that it moves to httpx2; the operator who starts a server can do nothing about it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from authlib.integrations.httpx_client import OAuth2Client
 
 WAITS = 600.0
 KEPT = 1_000

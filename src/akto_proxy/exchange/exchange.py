@@ -14,6 +14,7 @@ from akto_proxy.errors import BodyError, UpstreamError
 from akto_proxy.exchange import outcome
 from akto_proxy.exchange.decisions import late, merged
 from akto_proxy.exchange.face import Answer, AnswerMode, Ask, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.headers import by_name, header, is_internal, without
 from akto_proxy.exchange.outside import Answers, Gathering
 from akto_proxy.exchange.record import Kept, masked
 from akto_proxy.exchange.restore import RESTORE, TOKEN_RULE, restored, split
@@ -47,7 +48,6 @@ from akto_proxy.wire.stream import StreamReader
 Passed = TypeVar("Passed", Forward, tuple[Headers, bytes])
 """What goes on when no check stops it."""
 
-_OURS = (b"x-akto-trace-id", b"server-timing")
 _STALE_AFTER_EDIT = (b"content-md5", b"digest", b"content-digest", b"etag", b"content-length", b"content-encoding")
 
 
@@ -125,7 +125,7 @@ class GuardedExchange:
 
     def _request_guarded(self, data: bytes) -> Forward | Refusal | Ask:
         headers = self._head.headers
-        said = _said(headers)
+        said = by_name(headers)
         read = wire_body.read(
             self._route,
             Direction.REQUEST,
@@ -195,10 +195,10 @@ class GuardedExchange:
         outbound = self._shared.outbound
         headers = self._head.headers if outbound is None else outbound(self._head.headers)
         if rewritten:
-            headers = _without(headers, _STALE_AFTER_EDIT)
+            headers = without(headers, _STALE_AFTER_EDIT)
         if self._streamed or self._route.always_stream:
-            headers = [*_without(headers, (b"accept-encoding",)), (b"accept-encoding", b"identity")]
-        hold = _header(headers, b"x-scale-up-timeout")
+            headers = [*without(headers, (b"accept-encoding",)), (b"accept-encoding", b"identity")]
+        hold = header(headers, b"x-scale-up-timeout")
         patience = float(hold) if hold.isdigit() and len(hold) < 6 else 0.0
         return Forward(self._head.method, target or self._head.target, headers, body, patience)
 
@@ -218,18 +218,18 @@ class GuardedExchange:
     def head(self, status: int, headers: Headers) -> Answer:
         """The upstream's head to the caller's."""
         self._status = status
-        said = _said(headers)
+        said = by_name(headers)
         self._answer_type = said.get(b"content-type", b"")
         self._answer_encoding = said.get(b"content-encoding", b"")
         kind = kinds.answer_kind(self._route, status, self._answer_type) if self._applies else "pass"
-        kept = [pair for pair in headers if not _internal(pair[0])]
+        kept = [pair for pair in headers if not is_internal(pair[0])]
         kept.append((b"x-akto-trace-id", self.id.encode("ascii")))
         if kind == "stream" and (self._answer_encoding not in (b"", b"identity") or not self._guards_streams()):
             kind = "whole" if self._guards_streams() else "pass"
         self._answer_headers = kept
         if kind == "stream":
             self._open_stream()
-            kept = _without(kept, (b"content-length",))
+            kept = without(kept, (b"content-length",))
             return Answer(status, kept, AnswerMode.STREAM)
         kept.append((b"server-timing", b"guard;dur=%.3f" % (self._guard_ns / 1e6)))
         return Answer(status, kept, AnswerMode.WHOLE if kind == "whole" else AnswerMode.PASS)
@@ -302,7 +302,7 @@ class GuardedExchange:
             return self._blocked(judgement)
         texts = {i: self._edited(segments[i].text, edits) for i, edits in judgement.edits.items()}
         out = (
-            (_without(self._answer_headers, _STALE_AFTER_EDIT), read.write(texts))
+            (without(self._answer_headers, _STALE_AFTER_EDIT), read.write(texts))
             if texts
             else (self._answer_headers, data)
         )
@@ -588,35 +588,3 @@ class GuardedExchange:
 _OUTCOME = {Action.ALLOW: "ok", Action.ALERT: "alerted", Action.REDACT: "redacted", Action.BLOCK: "blocked"}
 
 _ANYWHERE = Scope()
-
-
-def _header(headers: Headers, name: bytes) -> bytes:
-    for key, value in headers:
-        if key.lower() == name:
-            return value
-    return b""
-
-
-def _said(headers: Headers) -> dict[bytes, bytes]:
-    """The first value of each header, by its name in lower case."""
-    return {name.lower(): value for name, value in reversed(headers)}
-
-
-def _without(headers: Headers, names: Sequence[bytes]) -> Headers:
-    return [(key, value) for key, value in headers if key.lower() not in names]
-
-
-def _internal(name: bytes) -> bool:
-    """Headers of Hugging Face's gateway that name inner addresses, and ours, which upstream must not set."""
-    known = _INNER.get(name)
-    if known is None:
-        lower = name.lower()
-        known = lower.startswith(b"x-proxied-") or lower in _OURS
-        if len(_INNER) < _MOST_NAMES:
-            _INNER[name] = known
-    return known
-
-
-_INNER: dict[bytes, bool] = {}
-"""What was said of names before: those of a model server are few, and their number here is bounded."""
-_MOST_NAMES = 256

@@ -98,7 +98,7 @@ def _one(problem: Any, tags: frozenset[str], fields: frozenset[str]) -> str:
         return f"{where}: expected a URL that starts with http:// or https:// and holds no user or password"
     said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error" or said == problem["msg"]:
-        return f"{where}: {said}" + ("" if isinstance(given, dict | list) else f" (got {_kind(given)})")
+        return f"{where}: {said}" + ("" if isinstance(given, dict | list | str) else f" (got {_kind(given)})")
     said = said.replace("a valid tuple", "a list").replace("a valid string", "text")
     return f"{where}: expected {said}, got {_kind(given)}{_quoting(given, said)}"
 

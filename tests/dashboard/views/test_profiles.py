@@ -15,7 +15,7 @@ from akto_proxy.dashboard.house import Options
 from akto_proxy.dashboard.views import profiles
 from akto_proxy.dashboard.views.profiles import about, newest, risk
 from akto_proxy.limits.schema import parse_limits
-from akto_proxy.model import Incident, IncidentState, Severity
+from akto_proxy.model import Caller, Incident, IncidentState, Severity
 from akto_proxy.store.control import Person
 from akto_proxy.store.face import Count, Filter
 
@@ -69,6 +69,17 @@ def test_routes_say_what_guards_them_and_why_not(store: Any, sample: Any, clock:
     assert re.search(r"route=denied.*?>Refused<.*?never reaches the model", page, re.S)
     assert re.search(r"route=health.*?>No text<", page, re.S)
     assert re.search(r"route=openai.chat.*?>4 policies<|route=tgi.generate.*?>4 policies<", page, re.S)
+
+
+def test_callers_known_by_their_address_alone_are_shown_at_once(
+    store: Any, sample: Any, clock: Any, sign_in: Any
+) -> None:
+    page = sign_in("viewer")
+    assert "None seen in this time" in page.get("/callers").text
+    call = next(iter(sample.traffic(1, until=clock() - 9)))
+    store.insert_many([replace(call, caller=Caller(ip="10.1.2.3"))])
+    assert "10.1.2.3" in page.get("/callers").text
+    assert "None seen in this time" in page.get("/callers?by=user").text
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -131,15 +132,14 @@ def limits_of(parts: House, field: str, value: str) -> list[Limit]:
 
 @AREA.get("/callers", Need.READ)
 def callers(request: Request) -> Response:
-    """Who calls, by kind, with how much of it was flagged."""
+    """Who calls, by kind, with how much of it was flagged; if no kind is asked for, the first that was seen."""
     parts = house(request)
     asked = conditions(request.query_params, parts.clock(), default="7d")
-    kind = request.query_params.get("by", "user")
-    kind = kind if kind in KINDS else "user"
+    wanted = request.query_params.get("by", "")
+    kind, counts = _first_seen(parts, asked.where, (wanted,) if wanted in KINDS else tuple(KINDS))
     refused = {(block.field, block.value) for block in parts.control.blocks() if block.until > parts.clock()}
     rows: list[dict[str, Any]] = [
-        {"count": count, "risk": risk(count), "blocked": (kind, count.name) in refused}
-        for count in parts.traces.top(KINDS[kind], asked.where, limit=100)
+        {"count": count, "risk": risk(count), "blocked": (kind, count.name) in refused} for count in counts
     ]
     values = {
         "title": "Callers",
@@ -151,6 +151,13 @@ def callers(request: Request) -> Response:
         "sort": "risk" if request.query_params.get("sort") == "risk" else "",
     }
     return parts.pages.answer(request, "callers.html", values)
+
+
+def _first_seen(parts: House, where: Filter, kinds: tuple[str, ...]) -> tuple[str, Sequence[Count]]:
+    for kind in kinds:
+        if counts := parts.traces.top(KINDS[kind], where, limit=100):
+            return kind, counts
+    return kinds[0], ()
 
 
 def risk(count: Count) -> int:
