@@ -16,6 +16,7 @@ from akto_proxy.dashboard.web import need_of, unguarded
 
 OPEN = {
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/setup"),

@@ -30,6 +30,7 @@ from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Keys, Notifier
 from akto_proxy.dashboard.printer import Printer
+from akto_proxy.dashboard.ready import Readiness
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.roles import Role, role_named
 from akto_proxy.dashboard.sessions import Sessions
@@ -115,6 +116,7 @@ def create_app(
         workshop=workshop,
         replays=Replays(traces, workshop, randomness),
         lessons=Lessons(traces, control, clock, randomness),
+        readiness=Readiness(traces, control, clock),
         notifier=notifier,
         unseal=unseal,
         sso=Sso(provider, clock) if provider else None,

@@ -13,6 +13,7 @@ from akto_proxy.dashboard.pages import Pages
 from akto_proxy.dashboard.passwords import Passwords
 from akto_proxy.dashboard.ports import Keys, Notifier
 from akto_proxy.dashboard.printer import Printer
+from akto_proxy.dashboard.ready import Readiness
 from akto_proxy.dashboard.replays import Replays
 from akto_proxy.dashboard.sessions import Sessions
 from akto_proxy.dashboard.setup import Setup
@@ -75,6 +76,7 @@ class House:
     workshop: Workshop
     replays: Replays
     lessons: Lessons
+    readiness: Readiness
     notifier: Notifier | None = None
     unseal: Callable[[str], bytes] | None = None
     sso: Sso | None = None

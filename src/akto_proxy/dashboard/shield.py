@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset(("/healthz", "/readyz"))
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,7 +57,7 @@ class Shield:
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if scope["path"] != "/healthz" and not self._served(host):  # a prober asks by an address of its own
+        if scope["path"] not in PROBES and not self._served(host):  # a prober asks by an address of its own
             return _refuse(421, "this host name is not served here: set DASHBOARD_URL to the address that people use")
         if scope["method"] not in SAFE and not same_origin(headers, host):
             return _refuse(403, "this request did not come from a page of this dashboard")

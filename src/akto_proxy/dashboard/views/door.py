@@ -31,6 +31,13 @@ def healthz() -> Response:
     return PlainTextResponse("ok\n")
 
 
+@AREA.get("/readyz", None)
+def readyz(request: Request) -> Response:
+    """Whether traces and settings can be read; a load balancer sends nobody here while they cannot."""
+    problem = house(request).readiness.problem()
+    return PlainTextResponse(f"{problem or 'ok'}\n", 503 if problem else 200)
+
+
 @AREA.get("/login", None)
 def login_page(request: Request) -> Response:
     """The sign-in form."""
