@@ -2,8 +2,9 @@
 
 Three network namespaces joined by two virtual cables. The user has no route to the endpoint's private address; the
 proxy has a leg in both networks. The endpoint speaks TLS under its public name, which the proxy dials by CONNECT_TO, as
-with PrivateLink. The test makes latency and cuts an idle connection silently, as a load balancer does. Needs `ip`
-(iproute2) and CAP_NET_ADMIN; without them it is skipped and says so.
+with PrivateLink. The test holds the packets between proxy and endpoint: it makes latency, lets them vanish, and cuts an
+idle connection silently, as a load balancer does. Needs `ip` (iproute2), /dev/net/tun and CAP_NET_ADMIN; without them
+it is skipped and says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from doctor.town import NAME, Authority
+from e2e.wire import TUN, Wire
 
 USER, PROXY, ENDPOINT = (f"akto-{role}-{os.getpid()}" for role in ("u", "p", "e"))
 PORT = 8080
@@ -63,6 +65,8 @@ def why_not() -> str:
     """Why namespaces cannot be made here, or ""."""
     if shutil.which("ip") is None:
         return "`ip` (iproute2) is not installed"
+    if not TUN.exists():
+        return "there is no /dev/net/tun: packets cannot be held"
     name = f"akto-try-{os.getpid()}"
     if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
         return "no CAP_NET_ADMIN: network namespaces cannot be made"
@@ -97,6 +101,8 @@ class Network:
     folder: Path
     environ: dict[str, str]
     processes: list[subprocess.Popen[bytes]]
+    wire: Wire
+    """Between proxy and endpoint."""
 
     def ask(self, text: str, host: str = "10.88.1.2", port: int = PORT, seconds: float = 15.0) -> tuple[int, str]:
         """A call of the user's."""
@@ -130,29 +136,37 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         "CA_FILE": str(authority.file),
         "AKTO_PROXY_HOST": "10.88.1.2",
         "WORKERS": "1",
+        "CONNECT_TIMEOUT": "3",
+        "REQUEST_TIMEOUT": "5",
         "LOG_FORMAT": "json",
         "TOUR": "false",
     }
-    net = Network(folder, environ, [])
     made: list[str] = []
+    net: Network | None = None
     try:
         for space in (USER, PROXY, ENDPOINT):
             ip("netns", "add", space)
             made.append(space)
         cable(USER, PROXY, "10.88.1")
-        cable(PROXY, ENDPOINT, "10.88.2")
+        number = os.getpid()
+        wire = Wire((PROXY, f"a2-{number}", "10.88.2.1/24"), (ENDPOINT, f"b2-{number}", "10.88.2.2/24"))
+        ip("-n", ENDPOINT, "link", "set", "lo", "up")
+        net = Network(folder, environ, [], wire)
         net.start(ENDPOINT, sys.executable, "-c", ENDPOINT_CODE, str(chain), str(key))
         net.start(PROXY, "akto-proxy", "up")
         ready(net)
         yield net
     finally:
-        for process in net.processes:
+        running = net.processes if net is not None else []
+        for process in running:
             process.send_signal(signal.SIGTERM)
-        for process in net.processes:
+        for process in running:
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if net is not None:
+            net.wire.close()
         for space in made:
             subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
 
@@ -202,16 +216,28 @@ def test_doctor_in_the_proxys_network_finds_the_private_way(network: Network):
 
 
 def test_latency_is_waited_for(network: Network):
-    device = f"a2-{os.getpid()}"[:15]
-    words = inside(PROXY, "tc", "qdisc", "add", "dev", device, "root", "netem", "delay", "150ms")
-    if shutil.which("tc") is None or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("`tc` with netem is not available: latency cannot be made")
-    began = time.monotonic()
+    network.wire.delay = 0.15
     try:
-        assert network.ask("hello")[0] == 200
-        assert time.monotonic() - began > 0.15
+        began = time.monotonic()
+        status, body = network.ask("Say it back: my key is " + "AKIA" + "Z7QK2MWX5RVT3NHD")
+        assert status == 200
+        assert "<SECRET>" in body
+        assert time.monotonic() - began > 0.3  # there and back
     finally:
-        subprocess.run(inside(PROXY, "tc", "qdisc", "del", "dev", device, "root"), capture_output=True, check=False)
+        network.wire.delay = 0.0
+
+
+def test_a_way_on_which_packets_vanish_ends_with_a_reason_and_comes_back(network: Network):
+    network.wire.cut = True
+    try:
+        status, body = network.ask("hello", seconds=30)
+        assert status in (502, 504)
+        assert "upstream_error" in body
+    finally:
+        network.wire.cut = False
+    until = time.monotonic() + 15
+    while network.ask("hello")[0] != 200:
+        assert time.monotonic() < until
 
 
 def test_an_idle_connection_that_was_dropped_silently_costs_no_call(network: Network):
