@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -13,6 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from akto_proxy.cli.watching import Parts, Watching
+from akto_proxy.store.control import ProxyHealth
+from akto_proxy.store.control_sql import SqlControlStore
+from akto_proxy.store.sqlite import SqliteStore
+from akto_proxy.watch.desk import Desk
+from akto_proxy.watch.notify.courier import Courier
+from akto_proxy.watch.respond import Responder
+from akto_proxy.watch.schema import AlertConfig
+from akto_proxy.watch.watch import Watch
 
 WITHIN = 2.0
 SLACK = 3.0
@@ -82,3 +94,29 @@ def test_a_blocked_call_is_told_within_two_seconds_and_without_its_text(
     incident = json.loads(told)["incident"]
     assert (incident["severity"], incident["count"]) == ("high", 1)
     assert incident["trace_ids"]
+
+
+def test_what_arrives_is_looked_at_when_it_arrives_and_not_at_the_next_turn(tmp_path: Path) -> None:
+    control = SqlControlStore(f"sqlite:///{tmp_path / 'control.db'}", random=os.urandom)
+    numbers = itertools.count(1)
+    parts = Parts(
+        traces=SqliteStore(tmp_path / "traces.db"),
+        control=control,
+        watch=Watch(),
+        desk=Desk(AlertConfig(), control, lambda: f"{next(numbers):032x}"),
+        courier=Courier((), control.add_delivery, now=time.time, random=os.urandom),
+        responder=Responder(control, os.urandom),
+        folder=tmp_path,
+        now=time.time,
+        poll=60.0,
+    )
+    watch = Watching(parts)
+    watch.start()
+    time.sleep(0.7)
+    control.keep_health(ProxyHealth("p", time.time(), dropped=3))
+    watch.wake()
+    until = time.monotonic() + 20
+    while not control.incidents() and time.monotonic() < until:
+        time.sleep(0.02)
+    watch.stop()
+    assert [item.subject for item in control.incidents()] == ["proxy p"]

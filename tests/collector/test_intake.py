@@ -66,3 +66,14 @@ async def test_beyond_its_room_nobody_waits(disk: Disk) -> None:
     assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "2")
     assert await intake.put(batch(0, 10)) == 10
     intake.close()
+
+
+async def test_what_arrived_is_told_once_it_is_written(disk: Disk) -> None:
+    told: list[int] = []
+    intake = Intake(disk, arrived=lambda: told.append(sum(disk.groups)))  # type: ignore[arg-type]
+    await intake.put(batch(0, 10))
+    disk.fails = StorageError("disk full")
+    with pytest.raises(Problem):
+        await intake.put(batch(10, 10))
+    assert told == [10]
+    intake.close()

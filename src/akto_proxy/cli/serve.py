@@ -53,6 +53,7 @@ def serve(settings: Settings, alone: bool = False) -> None:
     logs.setup(settings.log_level, settings.log_format)
     traces = open_traces(store_url(settings))
     control = SqlControlStore(control_url(settings), random=os.urandom)
+    watch = watching(settings, traces, control)
     collector = create_collector(
         traces,
         control,
@@ -62,8 +63,8 @@ def serve(settings: Settings, alone: bool = False) -> None:
         local_token=local_token(settings),
         retention=retention(settings),
         limits=CollectorLimits(token_records=settings.token_records, token_bytes=settings.token_bytes),
+        arrived=watch.wake,
     )
-    watch = watching(settings, traces, control)
     watch.start()
     counted = numbers(settings, collector.state.intake, traces, watch, alone=alone)
     counted.start()

@@ -1,14 +1,15 @@
 """The watch joined to the server: new traces in, incidents kept, people told, callers blocked. One thread, one loop.
 
-Twice a second it asks the store what arrived, so an alert is out within two seconds of its trace. The whole trace is
-read where something was found in it, and of the others as many as there is time for: their summary shows volume,
-tokens, errors and latency, only the prompt's fingerprint, country and client are missing then. Where the last
-trace was is kept, so a restart misses nothing.
+The collector wakes it when something arrived, and twice a second it asks by itself (another server may write the same
+store), so an alert is out within two seconds of its call. The whole trace is read where something was found in it, and
+of the others as many as there is time for: their summary shows volume, tokens, errors and latency, only the prompt's
+fingerprint, country and client are missing then. Where the last trace was is kept, so a restart misses nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -39,11 +40,14 @@ from akto_proxy.watch.watch import Watch
 
 BASELINES, CURSOR = "watch.baselines", "watch.cursor"
 POLL = 0.5
+REST = 0.1
+"""Seconds between two looks at least, so that a busy server is not asked at each of its batches."""
+
 BATCH = 500
 WHOLE_A_POLL = 150
 """Traces without a finding that are read whole in POLL seconds, however many polls a backlog makes of them."""
 
-_TICK_EVERY, _SAVE_EVERY, _CERTIFICATE_EVERY, _SWEEP_EVERY = 5.0, 300.0, 3600.0, 10.0
+_TICK_EVERY, _SAVE_EVERY, _CERTIFICATE_EVERY, _SWEEP_EVERY, _REPORTS_EVERY = 5.0, 300.0, 3600.0, 10.0, 0.5
 _TEST_TIMEOUT = 30.0
 
 T = TypeVar("T")
@@ -73,6 +77,7 @@ class Parts:
     folder: Path
     now: Callable[[], float]
     certificates: tuple[str, ...] = ()
+    poll: float = POLL
 
 
 @dataclass(slots=True)
@@ -96,11 +101,13 @@ class Watching:
         self._parts = parts
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stop = False
+        self._woken = asyncio.Event()
         self._ready = threading.Event()
         self._due = _Due()
         self._cursor = ""
         self._spare = 0
+        self._heard = 0.0
         self.counters = WatchingCounters()
 
     def start(self) -> None:
@@ -111,9 +118,15 @@ class Watching:
 
     def stop(self) -> None:
         """Keep what was learned, and end."""
-        if self._loop is not None and self._stop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+        self._stop = True
+        self.wake()
+        if self._thread is not None:
             self._thread.join(15)
+
+    def wake(self) -> None:
+        """Something arrived: look now. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     def channels(self) -> Sequence[tuple[str, str]]:
         """Name and kind of each configured channel."""
@@ -131,18 +144,17 @@ class Watching:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
         self._parts.courier.start()
         await self._guarded(self._begin)
         self._ready.set()
-        while not self._stop.is_set():
+        while not self._stop:
             more = await self._guarded(self._poll)
             await self._guarded(self._chores)
             if not more:
-                try:
-                    await asyncio.wait_for(self._stop.wait(), POLL)
-                except TimeoutError:
-                    continue
+                await asyncio.sleep(REST)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._parts.poll)
+                self._woken.clear()
         await self._guarded(self._save)
         await self._parts.courier.stop()
 
@@ -211,6 +223,8 @@ class Watching:
         now, due = self._parts.now(), self._due
         if due.now("publish", now, POLL):
             self._publish()
+        if due.now("reports", now, _REPORTS_EVERY):
+            self._hand_on(self._parts.desk.take(self._reports(now), now))
         if due.now("tick", now, _TICK_EVERY):
             facts = [of_anomaly(item) for item in self._parts.watch.tick(now)]
             facts += [of_health(item, now) for item in self._parts.control.proxies()]
@@ -222,6 +236,12 @@ class Watching:
             self._hand_on(self._parts.desk.take(self._certificates(now), now))
         if due.now("save", now, _SAVE_EVERY):
             self._save()
+
+    def _reports(self, now: float) -> list[Fact]:
+        """What proxies said of themselves since the last look."""
+        fresh = [item for item in self._parts.control.proxies() if item.seen > self._heard]
+        self._heard = max((item.seen for item in fresh), default=self._heard)
+        return [of_health(item, now) for item in fresh]
 
     def _publish(self) -> None:
         """Write what workers must obey where they read it."""

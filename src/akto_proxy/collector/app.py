@@ -73,6 +73,7 @@ def create_app(
     local_token: str = "",
     retention: Retention = Retention(),  # noqa: B008 - frozen
     limits: CollectorLimits = CollectorLimits(),
+    arrived: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The collector.
 
@@ -86,9 +87,10 @@ def create_app(
         local_token: a secret of this deployment itself, accepted as an ingest token.
         retention: what to remove, looked at each hour while the app lives; the default keeps everything.
         limits: sizes and shares.
+        arrived: called when traces or a proxy's report were kept, so that nobody need ask again and again.
     """
     access = Access(control, now=now, local=local_token, records=limits.token_records, size=limits.token_bytes)
-    intake = Intake(store, waiting=limits.waiting)
+    intake = Intake(store, waiting=limits.waiting, arrived=arrived)
     line = JudgeLine(judge, limits.judging) if judge is not None else None
 
     @asynccontextmanager
@@ -105,7 +107,7 @@ def create_app(
     app.state.intake = intake
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(StorageError, _storage)
-    _own_routes(app, store, control, access, intake, now, limits)
+    _own_routes(app, store, control, access, intake, now, limits, arrived)
     AktoRoutes(access, intake, line, now, random, limits.body, limits.unpacked).add(app)
     return app
 
@@ -142,6 +144,7 @@ def _own_routes(
     intake: Intake,
     now: Callable[[], float],
     limits: CollectorLimits,
+    arrived: Callable[[], None],
 ) -> None:
     """Our own protocol."""
     add_measures(app, access, control, now)
@@ -187,6 +190,7 @@ def _own_routes(
         await access.check(request, INGEST)
         data = parse_json(await read_body(request, limit=65536, unpacked=65536))
         await asyncio.to_thread(control.keep_health, _health(data, now()))
+        arrived()
         return answer({"accepted": True})
 
     @app.get("/health")

@@ -7,7 +7,7 @@ that wait share a transaction (group commit), and the line before the store is b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -106,10 +106,16 @@ def _array(data: bytes) -> Batch:
 
 
 class Intake:
-    """Writes batches to the store, in order, several at once. `waiting` bounds the records in line."""
+    """Writes batches to the store, in order, several at once.
 
-    def __init__(self, store: TraceStore, *, waiting: int = 50_000) -> None:
-        self._store, self._room = store, waiting
+    Args:
+        store: where they go.
+        waiting: bounds the records in line.
+        arrived: called when something was written.
+    """
+
+    def __init__(self, store: TraceStore, *, waiting: int = 50_000, arrived: Callable[[], None] = lambda: None) -> None:
+        self._store, self._room, self._arrived = store, waiting, arrived
         self._thread = ThreadPoolExecutor(1, "intake")
         self._line: list[tuple[Batch, asyncio.Future[int]]] = []
         self._work: asyncio.Task[None] | None = None
@@ -150,6 +156,7 @@ class Intake:
                 _tell(group, error)
                 continue
             self.written += new
+            self._arrived()
             for _, done in group:
                 if not done.done():
                     done.set_result(new)
