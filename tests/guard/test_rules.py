@@ -51,7 +51,7 @@ def test_every_rule_has_examples_a_source_and_a_known_validator(rules: list[Rule
 
 def test_ids_are_unique_and_categories_known(rules: list[Rule]) -> None:
     assert len({rule.id for rule in rules}) == len(rules)
-    assert {rule.category for rule in rules} == {"secrets", "pii", "injection", "jailbreak"}
+    assert {rule.category for rule in rules} == {"secrets", "pii", "injection", "harm", "jailbreak"}
     assert all(rule.entity == "SECRET" for rule in rules if rule.category == "secrets")
 
 

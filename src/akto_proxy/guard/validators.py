@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from akto_proxy.guard import validators_generic as generic
+from akto_proxy.guard import validators_harm as harm
 from akto_proxy.guard import validators_secret as secret
 from akto_proxy.guard.validators_national import NATIONAL
 
@@ -47,6 +48,8 @@ _CHECKS: Mapping[str, Validator] = MappingProxyType(
         "ethereum": generic.ethereum,
         "iban": generic.iban,
         "imei": generic.imei,
+        "harm_likely": _worth(0.7, harm.meant),
+        "harm_plain": _worth(0.93, harm.meant),
         "ipv4": _worth(0.9, generic.ipv4),
         "ipv6": _worth(0.9, generic.ipv6),
         "jwt": _worth(0.95, secret.jwt),
