@@ -101,3 +101,52 @@ def test_what_is_known_outlives_a_restart(observe: Observe) -> None:
     assert again.load(watch.dump())
     assert told(again, [observe(at) for at in jobs(1, HOUR, 100, START + 14 * DAY)]) == []
     assert not again.load(b"no state")
+
+
+def crowd(
+    observe: Observe, begin: float, hours: float, rate: int, callers: int = 12, **more: object
+) -> list[Observation]:
+    """Callers of one endpoint, each with so many calls an hour."""
+    names = [f"c{number}" for number in range(callers)]
+    times = list(spread(begin, int(rate * hours), hours * HOUR))
+    return [observe(at + n, who=f"key:{name}", key=name, **more) for n, name in enumerate(names) for at in times]
+
+
+def test_a_change_that_most_callers_share_is_said_once_about_the_endpoint(observe: Observe) -> None:
+    watch = Watch()
+    told(watch, crowd(observe, START, 3 * 24, 30))
+    begin = START + 3 * DAY + 9 * HOUR
+    found = told(watch, crowd(observe, begin, 8, 150))
+    assert [(item.kind, item.subject) for item in found] == [("surge", "endpoint e")]
+    assert "shared by 12 of 12 callers" in found[0].seen
+
+
+def test_who_goes_beyond_what_all_do_is_told_still(observe: Observe) -> None:
+    watch = Watch()
+    told(watch, crowd(observe, START, 3 * 24, 30))
+    begin = START + 3 * DAY + 9 * HOUR
+    loud = [observe(at, who="key:c3", key="c3") for at in spread(begin + 3 * HOUR, 3_000, HOUR)]
+    found = told(watch, crowd(observe, begin, 6, 90) + loud)
+    assert ("volume", "caller key:c3") in {(item.kind, item.subject) for item in found}
+    assert {item.subject for item in found} <= {"caller key:c3", "endpoint e"}
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"), [({"error": True}, "errors"), ({"blocked": True}, "refusals"), ({"seconds": 30.0}, "latency")]
+)
+def test_an_outage_is_one_anomaly_of_the_endpoint_and_not_one_of_each_caller(
+    observe: Observe, more: dict[str, object], kind: str
+) -> None:
+    watch = Watch()
+    told(watch, crowd(observe, START, 2 * 24, 120, seconds=1.0))
+    found = told(watch, crowd(observe, START + 2 * DAY, 0.5, 120, **more))
+    assert {(item.kind, item.subject) for item in found} == {(kind, "endpoint e")}
+
+
+def test_the_errors_of_one_caller_are_its_own(observe: Observe) -> None:
+    watch = Watch()
+    told(watch, crowd(observe, START, 2 * 24, 120))
+    begin = START + 2 * DAY
+    mine = [observe(at, who="key:c3", key="c3", error=True) for at in spread(begin, 20, 10 * MINUTE)]
+    found = told(watch, crowd(observe, begin, 0.5, 120) + mine)
+    assert ("errors", "caller key:c3") in {(item.kind, item.subject) for item in found}

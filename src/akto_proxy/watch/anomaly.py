@@ -8,6 +8,7 @@ from akto_proxy.model import Severity
 
 SEVERITIES: dict[str, Severity] = {
     "volume": Severity.MEDIUM,
+    "surge": Severity.MEDIUM,
     "silence": Severity.MEDIUM,
     "tokens": Severity.MEDIUM,
     "latency": Severity.LOW,

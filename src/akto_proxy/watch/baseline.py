@@ -8,13 +8,12 @@ still believable, so an attack does not teach the watch that attacks are usual; 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from math import exp, log1p, sqrt
 from typing import Any
 
+from akto_proxy.watch.peaks import ABOVE, Peaks, Tops
+
 HOURS = 168
-REMEMBERED = 16
-"""Days whose peaks are known: two weeks, so that a weekly job is known by two, and then some."""
 _FORGET = 0.15  # share of the newest hour in a slot's mean, once the slot was seen often
 _STRANGE = 8.0
 _FAR = 5.0
@@ -26,59 +25,16 @@ _BEYOND_SURPLUS = 2.0
 """The same for sums of deviations."""
 
 
-class Peaks:
-    """How far something goes on a day, as it has gone before: what comes again and again is how this caller is.
-
-    Today is left aside, and the highest day too once three are known, so that one attack hides neither itself nor the
-    next.
-    """
-
-    __slots__ = ("_day", "_first", "_high")
-
-    def __init__(self, high: Iterable[float] = (), day: int = 0, first: int = 0) -> None:
-        self._high = array("f", high) or array("f", bytes(4 * REMEMBERED))
-        self._day = day
-        self._first = first
-
-    def usual(self, at: float) -> float:
-        """The usual peak of the days before this one; 0 when nothing is known."""
-        today = int(at // 86_400)
-        days = range(max(self._day, today) - REMEMBERED + 1, min(self._day + 1, today))
-        first, second = sorted((*[self._high[day % REMEMBERED] for day in days], 0.0, 0.0), reverse=True)[:2]
-        return second if today >= self._first + 3 else first
-
-    def learn(self, size: float, at: float) -> None:
-        """It went so far."""
-        day = int(at // 86_400)
-        self._first = self._first or day
-        for gone in range(max(self._day + 1, day - REMEMBERED + 1), day + 1):
-            self._high[gone % REMEMBERED] = 0.0
-        self._day = max(self._day, day)
-        if size > self._high[day % REMEMBERED]:
-            self._high[day % REMEMBERED] = size
-
-    def dump(self) -> list[object]:
-        """All of it, as plain values."""
-        return [[round(value, 2) for value in self._high], self._day, self._first]
-
-    @classmethod
-    def load(cls, data: Any) -> Peaks:
-        """What `dump` gave. Raises TypeError or ValueError when it is not that."""
-        high, day, first = data
-        if len(high) != REMEMBERED:
-            raise ValueError("not peaks")
-        return cls(high, int(day), int(first))
-
-
 class Rhythm:
     """The usual count in a window, by the hour of the week (UTC)."""
 
-    __slots__ = ("_days", "_late", "_late_slot", "_mean", "_seen", "_week", "peaks", "spread", "windows")
+    __slots__ = ("_days", "_late", "_late_slot", "_mean", "_seen", "_week", "peaks", "spread", "tops", "windows")
 
     def __init__(self) -> None:
         self._late: list[float] = []
         self._late_slot = 0
         self.peaks = Peaks()
+        self.tops = Tops()
         self._week = array("f", bytes(4 * HOURS))
         self._seen = bytearray(HOURS)
         self._days = array("f", bytes(4 * 24))
@@ -101,17 +57,18 @@ class Rhythm:
         """The count from which a window is strange, for a caller whose windows differ as this one's have. `tide` is how
         much busier everybody is just now.
         """
-        usual = self.most(at) * tide
+        usual = self.most(at)
         root = sqrt(usual + 0.375) + max(far * self.spread, BEYOND * self.peaks.usual(at)) / 2
-        return max(root * root, usual * ratio, usual + least)
+        return max(tide * root * root, tide * usual * ratio, tide * usual + least, tide * ABOVE * self.tops.usual(at))
 
     def learn(self, count: float, at: float, tide: float = 1.0) -> None:
         """A window is over."""
         slot = hour_of_week(at)
         usual = self.expected(at)
         if count:
-            self.peaks.learn(self._distance(count, self.most(at) * tide), at)
+            self.peaks.learn(self._distance(count / tide, self.most(at)), at)
         self.windows += 1
+        self.tops.learn(count / tide, at)
         distance = self._distance(count, usual)
         if self.windows > 24:
             size = min(abs(distance), 3 * self.spread + 1)
@@ -148,17 +105,18 @@ class Rhythm:
             self.spread,
             self.windows,
             self.peaks.dump(),
+            self.tops.dump(),
         ]
 
     @classmethod
     def load(cls, data: Any) -> Rhythm:
         """What `dump` gave. Raises TypeError or ValueError when it is not that."""
         made = cls()
-        week, seen, days, made._mean, made.spread, made.windows, peaks = data
-        made.peaks = Peaks.load(peaks)
+        week, seen, days, made._mean, made.spread, made.windows, peaks, tops = data
+        made.peaks, made.tops = Peaks.load(peaks), Tops.load(tops)
         made._week, made._days = array("f", week), array("f", days)
         made._seen = bytearray(seen)
-        if len(made._week) != HOURS or len(made._seen) != HOURS or len(made._days) != 24:
+        if (len(made._week), len(made._seen), len(made._days)) != (HOURS, HOURS, 24):
             raise ValueError("not a rhythm")
         return made
 
@@ -222,6 +180,10 @@ class Size:
     def usual(self) -> float:
         """The usual size."""
         return exp(self.mean) - 1
+
+    def far(self, deviations: float) -> float:
+        """The size so many usual deviations above the usual."""
+        return exp(self.mean + deviations * max(self.spread, 0.15)) - 1
 
     def strangeness(self, value: float) -> float:
         """How far above the usual, in usual deviations."""

@@ -1,8 +1,9 @@
 """The watch: observations in, anomalies out, online and in bounded memory.
 
 The busiest callers have a profile each; a name that was seen a few times only is counted in a sketch and shares the
-profile of strangers, so a million invented callers cost no more than the sketch. A launch or a holiday moves
-everybody: the tide (the median over callers of how much busier than usual they are) is part of what is expected.
+profile of strangers, so a million invented callers cost no more than the sketch. A launch moves everybody: how much
+busier than usual the callers of an endpoint are is part of what is expected of each, and is told once, about the
+endpoint.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import exp, log
 from typing import Any
 
 import orjson
@@ -19,14 +19,13 @@ import orjson
 from akto_proxy.watch.anomaly import Anomaly
 from akto_proxy.watch.conduct import Conduct
 from akto_proxy.watch.observation import Observation
-from akto_proxy.watch.profile import WINDOW, Profile
+from akto_proxy.watch.peers import WINDOW, Peers
+from akto_proxy.watch.profile import Profile
 from akto_proxy.watch.sketch import CountMin, digest
 
 STRANGERS = "caller (strangers)"
 _ADMIT = 3
-_TIDE_MIN, _TIDE_MAX = -1.6, 1.6
-_TIDE_STEP = 0.08
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ class Watch:
         self._profiles: dict[str, OrderedDict[str, Profile]] = {kind: OrderedDict() for kind in limits}
         self._often = CountMin()
         self._counted = 0
-        self._tide = 0.0
-        self._tided = 0
+        self._peers: OrderedDict[str, Peers] = OrderedDict()
         self._conduct = Conduct(self._options.sessions, self._options.callers, seed)
         self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
         self.counters = WatchCounters()
@@ -77,9 +75,9 @@ class Watch:
         """One exchange: what is unusual about it, at once."""
         self.counters.observed += 1
         found: list[Anomaly] = []
-        caller = self._caller(seen)
-        self._into(caller, seen, found)
-        self._into(self._profile("endpoint", seen.endpoint, seen.at), seen, found)
+        caller, endpoint = self._caller(seen), self._profile("endpoint", seen.endpoint, seen.at)
+        self._into(caller, seen, found, endpoint)
+        self._into(endpoint, seen, found)
         if seen.agent:
             self._into(self._profile("agent", seen.agent, seen.at), seen, found)
         found += self._conduct.add(seen, caller.volume.windows)
@@ -91,34 +89,49 @@ class Watch:
         for kind in ("endpoint", "agent"):
             for profile in list(self._profiles[kind].values()):
                 if at >= profile.now.start + WINDOW + 5:
-                    found += self._turn(profile, at)
+                    found += self._turn(profile, at, profile.subject.partition(" ")[2] if kind == "endpoint" else "")
         return self._fresh(found)
 
-    def _into(self, profile: Profile, seen: Observation, found: list[Anomaly]) -> None:
+    def _into(self, profile: Profile, seen: Observation, found: list[Anomaly], around: Profile | None = None) -> None:
         if seen.at >= profile.now.start + WINDOW:
-            found += self._turn(profile, seen.at)
-        found.extend(profile.add(seen))
+            found += self._turn(profile, seen.at, seen.endpoint, around)
+        found.extend(profile.add(seen, around))
 
-    def _turn(self, profile: Profile, at: float) -> Iterator[Anomaly]:
-        now = profile.now
-        if profile.subject.startswith("caller ") and profile.warm:
-            self._move_tide(now.calls, profile.volume.expected(now.start))
-        if profile.subject.startswith("endpoint ") and profile.silent(now):
-            usual = profile.volume.expected(now.start)
+    def _turn(self, profile: Profile, at: float, endpoint: str, around: Profile | None = None) -> Iterator[Anomaly]:
+        now, peers = profile.now, self._peers_of(endpoint)
+        kind, _, name = profile.subject.partition(" ")
+        if kind == "caller" and profile.warm:
+            peers.add(name, profile)
+        tide = peers.factor(at)
+        if kind == "endpoint":
+            yield from self._shared(peers, name, at)
+            if profile.silent(now):
+                usual, windows = profile.volume.expected(now.start), profile.silence.windows
+                yield Anomaly(
+                    "silence", profile.subject, at, now.start - (windows - 1) * WINDOW,
+                    f"about {usual:.0f} calls in 5 minutes", f"none in {windows * WINDOW / 60:.0f} minutes", 0.8, name,
+                )  # fmt: skip
+        yield from profile.turn(at, tide, around)
+
+    @staticmethod
+    def _shared(peers: Peers, endpoint: str, at: float) -> Iterator[Anomaly]:
+        """What most callers of an endpoint do together, once."""
+        surge = peers.surge()
+        if surge is not None:
             yield Anomaly(
-                "silence", profile.subject, at, now.start - 2 * WINDOW, f"about {usual:.0f} calls in 5 minutes",
-                "none in 15 minutes", 0.8, profile.subject.removeprefix("endpoint "),
+                "surge", f"endpoint {endpoint}", at, surge.since, "about as busy as usual at this hour",
+                f"{surge.factor:.1f} times as busy, shared by {surge.callers} of {surge.of} callers", 0.7, endpoint,
             )  # fmt: skip
-        yield from profile.turn(at, exp(max(0.0, self._tide)) if self._tided >= 50 else 1.0)
 
-    def _move_tide(self, calls: int, usual: float) -> None:
-        """Follow the median by small steps: a single caller, however loud, moves it by one step only."""
-        if usual < 1:
-            return
-        self._tided += 1
-        ratio = log((calls + 0.5) / (usual + 0.5))
-        self._tide += _TIDE_STEP if ratio > self._tide else -_TIDE_STEP
-        self._tide = min(max(self._tide, _TIDE_MIN), _TIDE_MAX)
+    def _peers_of(self, endpoint: str) -> Peers:
+        found = self._peers.get(endpoint)
+        if found is None:
+            found = self._peers[endpoint] = Peers()
+            if len(self._peers) > self._options.endpoints:
+                self._peers.popitem(last=False)
+        else:
+            self._peers.move_to_end(endpoint)
+        return found
 
     def _caller(self, seen: Observation) -> Profile:
         known = self._profiles["caller"].get(seen.who)
@@ -167,8 +180,9 @@ class Watch:
             kind: [[name, item.dump()] for name, item in list(table.items())[-self._options.keep :]]
             for kind, table in self._profiles.items()
         }
-        state = {"version": _VERSION, "tide": self._tide, "tided": self._tided, "profiles": profiles}
-        return zlib.compress(orjson.dumps({**state, "conduct": self._conduct.dump()}), 1)
+        peers = [[name, item.dump()] for name, item in self._peers.items()]
+        state = {"version": _VERSION, "profiles": profiles, "peers": peers, "conduct": self._conduct.dump()}
+        return zlib.compress(orjson.dumps(state), 1)
 
     def load(self, data: bytes) -> bool:
         """Take up what `dump` gave; False (and as new) when it cannot be read."""
@@ -180,11 +194,11 @@ class Watch:
                 kind: OrderedDict((name, Profile.load(item)) for name, item in state["profiles"][kind])
                 for kind in self._room
             }
+            peers = OrderedDict((str(name), Peers.load(item)) for name, item in state["peers"])
             self._conduct.load(state["conduct"])
-            self._tide, self._tided = float(state["tide"]), int(state["tided"])
         except (zlib.error, ValueError, KeyError, TypeError):
             return False
-        self._profiles = profiles
+        self._profiles, self._peers = profiles, peers
         return True
 
     def sizes(self) -> dict[str, Any]:
