@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akto_proxy.limits.schema import Limit
-from akto_proxy.limits.table import Ask, Settle, Table, in_memory
+from akto_proxy.limits.table import HEAD, Ask, Settle, Table, in_memory
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
 
 
 def _writers(count: int, rows: int = 8, overflow: int = 1, known: int = 16) -> list[Table]:
-    cells = memoryview(bytearray(8 * ((rows + overflow) * (2 + count) + known))).cast("q")
+    cells = memoryview(bytearray(8 * ((rows + overflow) * (HEAD + count) + known))).cast("q")
     return [Table(cells, rows, overflow, count, column, lambda: None, lambda: None) for column in range(count)]
 
 
@@ -161,3 +161,16 @@ def test_known_marks_are_bounded_and_found() -> None:
     for key in range(1, 5000):
         table.mark_known(key)
     assert sum(table.is_known(key) for key in range(1, 5000)) <= 64
+
+
+def test_what_a_writer_held_when_it_died_between_two_cells_is_forgotten_whole() -> None:
+    cells = memoryview(bytearray(8 * (9 * (HEAD + 2) + 16))).cast("q")
+    one, two = (Table(cells, 8, 1, 2, column, lambda: None, lambda: None) for column in range(2))
+    ask = Ask(5, 0, 10, hold=3)
+    row = one.decide([ask], START).rows[0]
+    assert two.decide([ask], START).refused < 0
+    cells[row + HEAD] += 4  # killed after its own cell, before the sum
+    one.forget_writer(0)
+    assert two.level(5, START) == 3
+    assert one.decide([Ask(5, 0, 10, hold=7)], START).refused < 0
+    assert one.decide([Ask(5, 0, 10, hold=1)], START).refused == 0

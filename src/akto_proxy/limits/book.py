@@ -25,7 +25,7 @@ STRIPES = 64
 MOST_TOOLS = 16
 """Offered tools of one call that are looked at."""
 
-_CACHE = 8192
+_CACHE, _SIZES = 8192, 1024
 _LATE = frozenset(("model", "tool"))
 _Numbered = tuple[tuple[int, Limit], ...]
 
@@ -94,6 +94,34 @@ class _Bucket:
     key: int
     stranger: int
     fixed: Ask | None
+    capacity: int
+    enforce: bool
+    holds: dict[int, int]
+    """What calls of a size hold, of this limit; a bounded number of sizes."""
+
+    def ask(self, size: int) -> Ask:
+        """What a call with a body of this size asks for."""
+        if self.fixed is not None:
+            return self.fixed
+        hold = self.holds.get(size)
+        if hold is None:
+            if len(self.holds) >= _SIZES:
+                self.holds.clear()
+            hold = self.holds[size] = min(self.limit.charge(self.limit.estimate(size)), self.capacity)
+        return Ask(self.key, self.number, self.capacity, 0, hold, self.enforce)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The buckets of a caller at an endpoint, looked up once. `known` once none of its buckets is a stranger's;
+    `ready` when nothing in its request depends on the call either.
+    """
+
+    buckets: tuple[_Bucket, ...]
+    limits: tuple[Limit, ...]
+    tools: tuple[str, ...]
+    known: bool = False
+    ready: Request | None = None
 
 
 @light
@@ -131,7 +159,8 @@ class Book:
         self._secret = secret[:64]
         self._known = known
         self._buckets: dict[tuple[object, ...], tuple[_Bucket, ...]] = {}
-        self._ready: dict[tuple[Caller, str], Request] = {}
+        self._plans: dict[tuple[Caller, str], _Plan] = {}
+        self._holds: dict[int, dict[int, int]] = {}
         numbered = tuple(zip(numbers or range(len(limits)), limits, strict=True))
         fields = {number: {*limit.by, *limit.only} for number, limit in numbered}
         self._early = tuple(item for item in numbered if not _LATE & fields[item[0]])
@@ -143,15 +172,22 @@ class Book:
     def request(self, call: Call) -> Request:
         """What a call asks for when its head has come."""
         name = (call.caller, call.endpoint)
-        ready = self._ready.get(name)
-        if ready is None:
-            buckets = self._buckets_of(call, self._early, "", "")
-            ready = self._request(call, "", ((bucket, "") for bucket in buckets))
-            if all(bucket.fixed is not None and not bucket.stranger for bucket in buckets):
-                if len(self._ready) >= _CACHE:
-                    self._ready.clear()
-                self._ready[name] = ready  # nothing in it depends on the body or on who is known by now
-        return ready
+        plan = self._plans.get(name)
+        if plan is None:
+            if len(self._plans) >= _CACHE:  # callers choose their names: remember a bounded number
+                self._plans.clear()
+            buckets = self._buckets_for(call, self._early, "", "")
+            plan = _Plan(buckets, tuple(bucket.limit for bucket in buckets), ("",) * len(buckets))
+            self._plans[name] = plan
+        if plan.ready is not None:
+            return plan.ready
+        if plan.known:
+            return Request(plan.limits, [bucket.ask(call.size) for bucket in plan.buckets], "", plan.tools, ())
+        request = self._request(call, "", ((bucket, "") for bucket in plan.buckets))
+        plan.known = not request.strangers
+        if plan.known and all(bucket.fixed is not None for bucket in plan.buckets):
+            plan.ready = request
+        return request
 
     def late(self, call: Call, model: str, tools: Sequence[str]) -> Request:
         """What it asks for beside that when its body has come."""
@@ -167,7 +203,7 @@ class Book:
         tools: list[str] = []
         strangers: tuple[int, ...] = ()
         for bucket, tool in found:
-            ask = bucket.fixed or self._ask(bucket, call.size)
+            ask = bucket.ask(call.size)
             limits.append(bucket.limit)
             asks.append(ask)
             tools.append(tool)
@@ -182,23 +218,25 @@ class Book:
         name = (call.caller, call.endpoint, len(of), model, tool)
         found = self._buckets.get(name)
         if found is None:
-            if len(self._buckets) >= _CACHE:  # callers choose their names: remember a bounded number
+            if len(self._buckets) >= _CACHE:
                 self._buckets.clear()
-            caller = call.caller
-            values = {
-                "key": caller.key,
-                "user": caller.user,
-                "team": caller.team,
-                "agent": caller.agent,
-                "ip": caller.ip,
-                "session": caller.session,
-                "endpoint": call.endpoint,
-                "model": model,
-                "tool": tool,
-            }
-            found = tuple(self._bucket(number, limit, values) for number, limit in of if limit.applies(values))
-            self._buckets[name] = found
+            found = self._buckets[name] = self._buckets_for(call, of, model, tool)
         return found
+
+    def _buckets_for(self, call: Call, of: _Numbered, model: str, tool: str) -> tuple[_Bucket, ...]:
+        caller = call.caller
+        values = {
+            "key": caller.key,
+            "user": caller.user,
+            "team": caller.team,
+            "agent": caller.agent,
+            "ip": caller.ip,
+            "session": caller.session,
+            "endpoint": call.endpoint,
+            "model": model,
+            "tool": tool,
+        }
+        return tuple(self._bucket(number, limit, values) for number, limit in of if limit.applies(values))
 
     def settle(self, grant: Grant, trace: Trace | None) -> list[Settle]:
         """What a finished call gives back and really used."""
@@ -230,12 +268,8 @@ class Book:
         elif limit.early or limit.count == "concurrent":
             hold = int(limit.count == "concurrent")
             fixed = Ask(key, number, limit.capacity, limit.charge(1), hold, limit.mode == "enforce")
-        return _Bucket(number, limit, key, stripe, fixed)
-
-    def _ask(self, bucket: _Bucket, size: int) -> Ask:
-        limit = bucket.limit
-        hold = limit.charge(limit.estimate(size))
-        return Ask(bucket.key, bucket.number, limit.capacity, 0, min(hold, limit.capacity), limit.mode == "enforce")
+        holds = self._holds.setdefault(number, {})
+        return _Bucket(number, limit, key, stripe, fixed, limit.capacity, limit.mode == "enforce", holds)
 
     def _hash(self, *parts: str) -> int:
         digest = hashlib.blake2b(digest_size=8, key=self._secret)

@@ -60,9 +60,11 @@ class Limiter:
 
     def granted(self, call: Call, request: Request, answer: Answer) -> Grant | Refused:
         """A backend's answer as a grant or a refusal, counted."""
-        names = tuple(request.limits[number].name for number in answer.over)
-        for name in names:
-            self.counters.shadowed[name] = self.counters.shadowed.get(name, 0) + 1
+        names: tuple[str, ...] = ()
+        if answer.over:
+            names = tuple(request.limits[number].name for number in answer.over)
+            for name in names:
+                self.counters.shadowed[name] = self.counters.shadowed.get(name, 0) + 1
         if answer.refused >= 0:
             limit = request.limits[answer.refused]
             self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1

@@ -386,7 +386,8 @@ def _in_micros(limits: Sequence[Limit], asks: Sequence[Ask]) -> list[Ask]:
 
 
 def _share(limit: Limit) -> Limit:
-    """What this machine may let pass alone."""
-    if limit.count == "concurrent":
-        return limit.model_copy(update={"limit": max(1.0, limit.limit * limit.share)})
-    return limit.model_copy(update={"limit": limit.limit * limit.share, "burst": max(1.0, limit.at_once * limit.share)})
+    """What this machine may let pass alone. A share too small to be strict about is not strict."""
+    amount = max(1.0, limit.limit * limit.share) if limit.count == "concurrent" else limit.limit * limit.share
+    burst = 0.0 if limit.count == "concurrent" else max(1.0, limit.at_once * limit.share)
+    strict = limit.strict and burst < amount
+    return Limit(**(limit.model_dump() | {"limit": amount, "burst": burst, "strict": strict}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -74,7 +75,7 @@ class Limit(BaseModel):
             raise ValueError("burst: with `strict`, burst must be smaller than limit (and limit at least 2)")
         return self
 
-    @property
+    @cached_property
     def at_once(self) -> float:
         """How much may pass at one moment."""
         if self.burst:
@@ -86,17 +87,17 @@ class Limit(BaseModel):
         """Whole seconds of the limit's period, for headers."""
         return 0 if self.count == "concurrent" else int(self.per)
 
-    @property
+    @cached_property
     def early(self) -> bool:
         """Whether the whole amount is known when a call begins."""
         return self.count == "requests"
 
-    @property
+    @cached_property
     def counted(self) -> bool:
         """Whether it counts what passes, so that it can end a call under way."""
         return not self.early and self.count != "concurrent" and self.mode == "enforce"
 
-    @property
+    @cached_property
     def capacity(self) -> int:
         """The nanoseconds (or calls, for `concurrent`) that a full bucket holds."""
         if self.count == "concurrent":
@@ -107,13 +108,17 @@ class Limit(BaseModel):
         """What an amount costs in nanoseconds, rounded up."""
         if self.count == "concurrent":
             return 0
-        return -(-self._scaled(amount) * self._period // self._scaled(self._steady))
+        return -(-round(amount * _MICRO) * self._period // self._rate)
 
-    @property
+    @cached_property
+    def _rate(self) -> int:
+        return self._scaled(self._steady)
+
+    @cached_property
     def _steady(self) -> float:
         return self.limit - self.at_once if self.strict else self.limit
 
-    @property
+    @cached_property
     def _period(self) -> int:
         return int(self.per * 1_000_000_000)
 
@@ -126,17 +131,9 @@ class Limit(BaseModel):
 
         An estimate never exceeds a full bucket, so that a large call can still pass an idle one.
         """
-        prompt, completion = size / 4, float(self.reserve)
-        amounts = {
-            "requests": 1.0,
-            "tokens": prompt + completion,
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "bytes": float(size),
-            "cost": self._cost("*", prompt, completion),
-            "concurrent": 0.0,
-        }
-        return min(amounts[self.count], self.at_once)
+        if self.count == "requests":
+            return min(1.0, self.at_once)
+        return min(self.spent("*", size / 4, self.reserve, size), self.at_once)
 
     def used(self, trace: Trace | None) -> float:
         """What a finished call used. Nothing for one that never reached the model."""
@@ -151,17 +148,21 @@ class Limit(BaseModel):
             return 0.0
         return self.spent(trace.model, usage.prompt, usage.completion, 0)
 
-    def spent(self, model: str, prompt: int, completion: int, size: int) -> float:
+    def spent(self, model: str, prompt: float, completion: float, size: float) -> float:
         """What these tokens and bytes are, in this limit's unit."""
-        if self.count == "cost":
-            return self._cost(model, prompt, completion)
-        amounts = {
-            "tokens": prompt + completion,
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "bytes": size,
-        }
-        return float(amounts.get(self.count, 0))
+        match self.count:
+            case "tokens":
+                return prompt + completion
+            case "prompt_tokens":
+                return prompt
+            case "completion_tokens":
+                return completion
+            case "bytes":
+                return size
+            case "cost":
+                return self._cost(model, prompt, completion)
+            case _:
+                return 0.0
 
     def applies(self, values: dict[str, str]) -> bool:
         """Whether a call with these field values is counted."""

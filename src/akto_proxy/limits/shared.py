@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from akto_proxy.errors import StorageError
-from akto_proxy.limits.table import Table
+from akto_proxy.limits.table import HEAD, Table
 
 ROWS = 16_384
 KNOWN = 65_536
@@ -36,11 +36,11 @@ class SharedTable:
 
     def __init__(self, folder: Path, *, overflow: int, columns: int = 8, rows: int = ROWS, known: int = KNOWN) -> None:
         self._folder = folder
-        size = 8 * ((rows + overflow) * (2 + columns) + known)
+        size = 8 * ((rows + overflow) * (HEAD + columns) + known)
         self._files: list[int] = []
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._fd = self._open(f"table-1-{rows}-{overflow}-{columns}.map")
+            self._fd = self._open(f"table-2-{rows}-{overflow}-{columns}.map")
             lock, unlock = _locks(self._fd)
             lock()
             if os.fstat(self._fd).st_size != size:

@@ -1,8 +1,10 @@
 """Buckets in one flat block of 64-bit numbers, which may be shared memory: decisions and settlements under one lock.
 
-A row is `key, tat, hold of writer 0, hold of writer 1, ...`. `tat` is the moment at which the bucket is empty again
-(GCRA's theoretical arrival time, nanoseconds); holds are estimates of calls in flight, one cell a writer, so a writer
-that died can be forgotten without touching what others hold. A bucket that is empty and holds nothing says nothing,
+A row is `key, tat, all holds, hold of writer 0, hold of writer 1, ...`. `tat` is the moment at which the bucket is
+empty again (GCRA's theoretical arrival time, nanoseconds); holds are estimates of calls in flight, one cell a writer,
+so a writer that died can be forgotten without touching what others hold, and their sum, so that a decision reads three
+cells however many writers there are (it is summed anew when a writer is forgotten, who may have died between two
+cells). A bucket that is empty and holds nothing says nothing,
 so its row may be given to another key without loss. When all rows a key may use are busy, the key shares its limit's
 overflow row with the others that found none: memory is bounded, and a limit can only become stricter.
 
@@ -15,6 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from akto_proxy.light import light
+
+HEAD = 3
+"""Cells of a row before those of the writers: key, tat, all holds."""
 
 PROBES = 8
 KNOWN_PROBES = 4
@@ -69,7 +74,7 @@ class Table:
     """Rows over a block of numbers.
 
     Args:
-        cells: signed 64-bit cells, `(rows + overflow) * (2 + columns) + known` of them, zero at first.
+        cells: signed 64-bit cells, `(rows + overflow) * (HEAD + columns) + known` of them, zero at first.
         rows: ordinary rows.
         overflow: shared rows, one a limit.
         columns: writers that may be.
@@ -90,8 +95,8 @@ class Table:
     ) -> None:
         self._cells = cells
         self._rows = rows
-        self._stride = 2 + columns
-        self._mine = 2 + column
+        self._stride = HEAD + columns
+        self._mine = HEAD + column
         self._overflow = rows * self._stride
         self._known = (rows + overflow) * self._stride
         self._known_size = len(cells) - self._known
@@ -108,18 +113,18 @@ class Table:
             self._unlock()
 
     def _decide(self, asks: Sequence[Ask], now: int) -> Answer:
-        cells, stride = self._cells, self._stride
+        cells, find = self._cells, self._find
         rows: list[int] = []
         left: list[int] = []
         over: tuple[int, ...] = ()
         refused, wait = -1, 0
         for number, ask in enumerate(asks):
-            row = self._find(ask.key, ask.overflow, now)
+            row = find(ask.key, ask.overflow, now)
             rows.append(row)
+            room = ask.capacity - ask.charge - ask.hold - cells[row + 2]
             level = cells[row + 1] - now
-            if level < 0:
-                level = 0
-            room = ask.capacity - level - ask.charge - ask.hold - sum(cells[row + 2 : row + stride])
+            if level > 0:
+                room -= level
             left.append(room)
             if room >= 0:
                 continue
@@ -143,6 +148,7 @@ class Table:
                 cells[row + 1] = (tat if tat > now else now) + ask.charge
             if ask.hold:
                 cells[row + mine] += ask.hold
+                cells[row + 2] += ask.hold
 
     def settle(self, items: Sequence[Settle], now: int) -> None:
         """Give holds back and charge what was really used, however much it is."""
@@ -156,6 +162,7 @@ class Table:
                     cells[row + 1] = (tat if tat > now else now) + item.charge
                 if item.hold:
                     cells[row + mine] -= item.hold
+                    cells[row + 2] -= item.hold
         finally:
             self._unlock()
 
@@ -165,8 +172,8 @@ class Table:
         try:
             cells = self._cells
             cells[row + self._mine] += more
-            level = max(cells[row + 1] - now, 0) + sum(cells[row + 2 : row + self._stride])
-            return level <= capacity
+            cells[row + 2] += more
+            return max(cells[row + 1] - now, 0) + cells[row + 2] <= capacity
         finally:
             self._unlock()
 
@@ -175,7 +182,7 @@ class Table:
         for probe in range(PROBES):
             row = (key + probe) % self._rows * self._stride
             if self._cells[row] == key:
-                return int(max(self._cells[row + 1] - now, 0) + sum(self._cells[row + 2 : row + self._stride]))
+                return max(self._cells[row + 1] - now, 0) + self._cells[row + 2]
         return 0
 
     def _find(self, key: int, overflow: int, now: int) -> int:
@@ -194,10 +201,10 @@ class Table:
         """A row for a new key. It begins as full as the overflow row, because the key may have used that one before."""
         cells, stride = self._cells, self._stride
         shared = self._overflow + overflow * stride
-        if not any(cells[shared + 2 : shared + stride]):
+        if not cells[shared + 2]:
             for probe in range(PROBES):
                 row = (start + probe) % self._rows * stride
-                if cells[row] == 0 or (cells[row + 1] <= now and not any(cells[row + 2 : row + stride])):
+                if cells[row] == 0 or (cells[row + 1] <= now and not cells[row + 2]):
                     cells[row + 1] = cells[shared + 1]
                     cells[row] = key
                     return row
@@ -208,15 +215,19 @@ class Table:
         """Drop what a writer that is gone still held."""
         self._lock()
         try:
+            cells = self._cells
             for row in range(0, self._known, self._stride):
-                self._cells[row + 2 + column] = 0
+                cells[row + HEAD + column] = 0
+                cells[row + 2] = sum(cells[row + HEAD : row + self._stride])
         finally:
             self._unlock()
 
     def is_known(self, key: int) -> bool:
         """Whether a key was marked. A lost mark costs its caller a share of the strangers' bucket for one call."""
         start, size, cells = self._known, self._known_size, self._cells
-        return any(cells[start + (key + probe) % size] == key for probe in range(KNOWN_PROBES))
+        if cells[start + key % size] == key:
+            return True
+        return any(cells[start + (key + probe) % size] == key for probe in range(1, KNOWN_PROBES))
 
     def mark_known(self, key: int) -> None:
         """Remember a key; the place of an older one is taken when all are in use."""
@@ -228,5 +239,5 @@ class Table:
 
 def in_memory(rows: int, overflow: int, known: int = 4096) -> Table:
     """A table for one process, without a file or a lock."""
-    cells = memoryview(bytearray(8 * ((rows + overflow) * 3 + known))).cast("q")
+    cells = memoryview(bytearray(8 * ((rows + overflow) * (HEAD + 1) + known))).cast("q")
     return Table(cells, rows, overflow, 1, 0, lambda: None, lambda: None)
