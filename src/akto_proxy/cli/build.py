@@ -26,7 +26,7 @@ from akto_proxy.exchange.restore import TOKEN_RULE
 from akto_proxy.exchange.shared import Guard
 from akto_proxy.guard.absent import AbsentDetector
 from akto_proxy.guard.catalogue import parse_rules
-from akto_proxy.guard.engine import Engine, compile_database, fingerprint
+from akto_proxy.guard.engine import Engine, compile_alone, compile_database, fingerprint
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.scanner import Detector, Scanner
 from akto_proxy.policy.catalogue import of_detectors
@@ -225,7 +225,7 @@ def database(rules: Sequence[Rule], cache: Path | None, custom: Sequence[Rule], 
     with _alone(cache):
         kept = _bytes(path)
         if kept is None:
-            kept = compile_killable(compile_database, rules, custom, deadline=deadline)
+            kept = compile_killable(compile_database, rules, custom, alone=compile_alone, deadline=deadline)
             if path is not None:
                 _keep(path, kept)
         return kept

@@ -26,7 +26,7 @@ from akto_proxy.config import assets
 from akto_proxy.config.compile import compile_killable
 from akto_proxy.config.settings import load
 from akto_proxy.errors import ConfigError
-from akto_proxy.guard.engine import compile_database
+from akto_proxy.guard.engine import compile_alone, compile_database
 from akto_proxy.model import Action, Caller
 from akto_proxy.policy.cases import junit, run_cases
 from akto_proxy.policy.catalogue import vocabulary
@@ -82,7 +82,7 @@ def validate(files: Files) -> None:
     policies = [policy for file in files for policy in parse_file(read(file)[1], file).policies]
     made = build.policy_set(policies)
     if made.custom_rules:
-        compile_killable(compile_database, made.custom_rules, made.custom_rules)
+        compile_killable(compile_database, made.custom_rules, made.custom_rules, alone=compile_alone)
     rules = sum(len(policy.rules) for policy in policies)
     typer.echo(
         f"ok: policies {len(policies)}, rules {rules}, patterns {len(made.custom_rules)}, version {made.version}"

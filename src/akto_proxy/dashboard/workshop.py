@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from akto_proxy.config.compile import compile_killable
 from akto_proxy.dashboard.detail import Piece
 from akto_proxy.errors import PolicyError
-from akto_proxy.guard.engine import Engine, compile_database, fingerprint
+from akto_proxy.guard.engine import Engine, compile_alone, compile_database, fingerprint
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.stream import Released, StreamGuard
@@ -252,4 +252,4 @@ def marked(text: str, found: Sequence[Finding], judged: Judgement) -> tuple[Piec
 
 
 def _compile_apart(rules: Sequence[Rule]) -> bytes:
-    return compile_killable(compile_database, rules, rules, deadline=COMPILE_SECONDS)
+    return compile_killable(compile_database, rules, rules, alone=compile_alone, deadline=COMPILE_SECONDS)

@@ -23,9 +23,9 @@ from akto_proxy.guard.passes import Pass, Plan, pack, unpack
 from akto_proxy.guard.rule import Rule
 from akto_proxy.guard.shape import widest
 from akto_proxy.guard.syntax import parse
-from akto_proxy.guard.trigger import ask, second
+from akto_proxy.guard.trigger import Ask, ask, second
 
-FORM = "8"
+FORM = "9"
 """Raise it when the same rules compile to something else, so that nothing old is taken from disk."""
 
 _FEW = 2  # doubtful rules that are looked for at once
@@ -67,7 +67,7 @@ class Core:
         if kept is None:
             for matcher in self.matchers:
                 matcher.compile()
-            kept = _compiled(rules)
+            kept = compile_parts(rules, disguise.ASKS)
         # What was kept had compiled when it was made, so RE2 compiles each rule when it is first needed.
         self._triggers, self._second, self._anchors, self.beginnings = kept
         self._doubtful = self._second.numbers
@@ -141,17 +141,19 @@ def fingerprint(rules: Sequence[Rule]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _compiled(rules: Sequence[Rule]) -> Compiled:
+def compile_parts(rules: Sequence[Rule], others: Sequence[Ask] = ()) -> Compiled:
+    """What scans of `rules` are made of, `others` asked for beside their triggers. Time and memory are the caller's."""
     trees = [parse(rule.pattern) for rule in rules]
     heads = [head(tree) for tree in trees]
     asked = [ask(tree, Words(rule.keywords).forms) for tree, rule in zip(trees, rules, strict=True)]
-    triggers = Plan([*asked, *disguise.ASKS])
+    triggers = Plan([*asked, *others])
     anchors = Plan((item.anchor for item in heads), once=False)
     beginnings = tuple(
         Beginning(closure(item.node), min(rule.reach, widest(item.node) or rule.reach), item.whole, bool(item.anchor))
         for item, rule in zip(heads, rules, strict=True)
     )
-    forms = Plan(second(tree) for tree in trees)
+    # A rule with keywords of its own is asked for by these: its whole form beside them costs seconds to compile.
+    forms = Plan(Ask() if rule.keywords else second(tree) for tree, rule in zip(trees, rules, strict=True))
     return triggers.compile(), forms.compile(), anchors.compile(), beginnings
 
 
