@@ -41,12 +41,12 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--allow", type=float, default=0.10)
     options = parser.parse_args()
-    options.bytes = 900
+    options.bytes, options.interval_us = 900, 25_000
     git = ["git", "-C", str(HERE)]
     with tempfile.TemporaryDirectory(prefix="akto-gate-") as name:
         folder = Path(name)
         tool, server = run.build(folder, "load"), run.build(folder, "model")
-        model = run.pinned(1, server, str(run.MODEL), "900", "200", "25000")
+        model = run.pinned(1, server, str(run.MODEL), "900", str(run.EVENTS), "25000")
         pair: list[run.Proxy] = []
         try:
             for at, commit in enumerate((options.old, options.new)):

@@ -1,6 +1,8 @@
 // Callers in a closed loop: each connection sends its request again as soon as its answer is whole.
-// Usage: load PORT CONNECTIONS SECONDS BODY_FILE [HEADER_FILE]   (whole header lines)   prints one line of JSON: answers, errors, events, percentiles
-// For a stream it also notes the time to the first event and, from the time each event carries, how late it came.
+// Usage: load PORT CONNECTIONS SECONDS BODY_FILE [HEADER_FILE|- [SPREAD_MS]]   (whole header lines)
+// Prints one line of JSON: answers, errors, events, percentiles. For a stream it also notes the time to the first event, to
+// the first event with text in it and, from the time each event carries, how late it came. The first requests are spread
+// evenly over SPREAD_MS: callers who all begin in one instant measure a queue of their own making.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -15,7 +17,7 @@
 
 enum { IN = 1 << 18, SAMPLES = 1 << 21 };
 typedef struct {
-  int fd, have, scanned, head, length, first;
+  int fd, have, scanned, head, length, first, said;
   uint64_t began;
   char *in;
 } Conn;
@@ -24,7 +26,7 @@ typedef struct {
   int count;
 } Samples;
 
-static Samples whole, first, late;
+static Samples whole, first, text, late;
 static char *request;
 static int request_len, port;
 static long answers, bad, errors, events;
@@ -62,7 +64,7 @@ static void dial(Conn *c, int ep) {
 }
 
 static void ask(Conn *c) {
-  c->have = c->scanned = c->head = c->first = 0;
+  c->have = c->scanned = c->head = c->first = c->said = 0;
   c->length = -1;
   c->began = now_ns();
   if (send(c->fd, request, request_len, MSG_NOSIGNAL) != request_len) errors++;
@@ -74,6 +76,10 @@ static void scan(Conn *c, uint64_t now) {
     char *made = memmem(p, line - p, "\"created\":", 10);
     events++;
     if (!c->first++) note(&first, now - c->began);
+    if (!c->said) {
+      char *word = memmem(p, line - p, "\"content\":\"", 11);
+      if (word && word[11] != '"') c->said = 1, note(&text, now - c->began);
+    }
     if (made) note(&late, now - strtoull(made + 10, 0, 10));
     c->scanned = line - c->in;
   }
@@ -117,7 +123,7 @@ int main(int argc, char **argv) {
   if (!file) return perror(argv[4]), 1;
   int len = fread(body, 1, 1 << 20, file);
   char more[8192] = "";
-  if (argc > 5) {
+  if (argc > 5 && strcmp(argv[5], "-")) {
     FILE *lines = fopen(argv[5], "rb");
     if (!lines) return perror(argv[5]), 1;
     more[fread(more, 1, sizeof more - 1, lines)] = 0;
@@ -132,11 +138,13 @@ int main(int argc, char **argv) {
   request_len += len;
   Conn *conns = calloc(count, sizeof *conns);
   for (int i = 0; i < count; i++) conns[i].in = malloc(IN + 1), dial(&conns[i], ep);
-  for (int i = 0; i < count; i++) ask(&conns[i]);
   struct epoll_event got[256];
-  uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9);
-  while (now_ns() < end) {
-    int n = epoll_wait(ep, got, 256, 50);
+  uint64_t spread = argc > 6 ? strtoull(argv[6], 0, 10) * 1000000ull : 0;
+  uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), now;
+  int asked = 0;
+  while ((now = now_ns()) < end) {
+    for (; asked < count && now - start >= spread * asked / count; asked++) ask(&conns[asked]);
+    int n = epoll_wait(ep, got, 256, asked < count ? 1 : 50);
     for (int i = 0; i < n; i++) {
       Conn *c = got[i].data.ptr;
       ssize_t more = recv(c->fd, c->in + c->have, IN - c->have, MSG_DONTWAIT);
@@ -152,8 +160,8 @@ int main(int argc, char **argv) {
     }
   }
   printf("{\"answers\":%ld,\"bad\":%ld,\"errors\":%ld,\"events\":%ld,\"seconds\":%.3f,\"p50_us\":%u,\"p99_us\":%u,"
-         "\"first_p50_us\":%u,\"first_p99_us\":%u,\"late_p50_us\":%u,\"late_p99_us\":%u}\n",
+         "\"first_p50_us\":%u,\"first_p99_us\":%u,\"text_p50_us\":%u,\"text_p99_us\":%u,\"late_p50_us\":%u,\"late_p99_us\":%u}\n",
          answers, bad, errors, events, (now_ns() - start) / 1e9, at(&whole, .5), at(&whole, .99), at(&first, .5),
-         at(&first, .99), at(&late, .5), at(&late, .99));
+         at(&first, .99), at(&text, .5), at(&text, .99), at(&late, .5), at(&late, .99));
   return 0;
 }

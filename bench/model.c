@@ -1,6 +1,7 @@
 // A model server that costs almost nothing: answers any POST with JSON, or with events if the body asks for a stream.
 // Usage: model PORT JSON_BYTES EVENTS INTERVAL_US        (INTERVAL_US 0: as fast as the reader reads)
 // One thread, epoll, one request at a time on each connection. Every event carries the monotonic time it was made at.
+// As vLLM and SGLang do, a stream opens with an event that holds the role alone, and the first word comes right behind it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -61,17 +62,22 @@ static void put(Conn *c, const char *data, int len) {
   c->to += len;
 }
 
-static void event(Conn *c) {
-  static const char *words[] = {" the", " report", " shows", " steady", " growth", " in", " the", " north"};
+static void chunk(Conn *c, const char *role, const char *text) {
   char data[512], size[16];
   int n = snprintf(data, sizeof data,
                    "data: {\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion.chunk\",\"created\":%llu,"
-                   "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"},"
+                   "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{%s\"content\":\"%s\"},"
                    "\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-                   (unsigned long long)now_ns(), words[c->left & 7]);
+                   (unsigned long long)now_ns(), role, text);
   put(c, size, snprintf(size, sizeof size, "%x\r\n", n));
   put(c, data, n);
   put(c, "\r\n", 2);
+}
+
+static void event(Conn *c) {
+  static const char *words[] = {" the", " report", " shows", " steady", " growth", " in", " the", " north"};
+  if (c->left == events) chunk(c, "\"role\":\"assistant\",", "");
+  chunk(c, "", words[c->left & 7]);
   if (--c->left == 0) put(c, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", 24);
 }
 

@@ -5,7 +5,8 @@
 Each proxy is pinned to core 0, the load and the model server (C, built here) to core 1. What is measured is the user
 and system CPU time of the proxy's own process over a round, divided by the answers or events of that round: it
 survives a busy machine, where requests a second do not. Rounds go A B C A B C; medians are printed, and only ratios
-inside one run mean anything.
+inside one run mean anything. Streams begin one after the other, spread over the length of one: callers who all begin in
+the same instant measure a queue of their own making.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ HERE = Path(__file__).parent
 DIRECT = "(no proxy)"
 MODEL = 19301 + os.getpid() % 500 * 16  # two runs at once on one machine do not meet
 BASE = MODEL + 1
+EVENTS = 80
+"""Words of a streamed answer."""
 TICK = os.sysconf("SC_CLK_TCK")
 
 ENVOY = """
@@ -81,6 +84,7 @@ class Proxy:
     event_us: list[float] = field(default_factory=list)
     p50_us: list[float] = field(default_factory=list)
     first_us: list[float] = field(default_factory=list)
+    text_us: list[float] = field(default_factory=list)
     late_us: list[float] = field(default_factory=list)
     errors: int = 0
 
@@ -158,11 +162,14 @@ def worker_of(pid: int) -> int:
         pid = int(children[0])
 
 
-def load(tool: str, proxy: Proxy, connections: int, seconds: float, body: Path) -> tuple[dict[str, float], float]:
-    """One round: what the callers saw, and the proxy's CPU seconds."""
+def load(
+    tool: str, proxy: Proxy, connections: int, seconds: float, body: Path, spread: float = 0.0
+) -> tuple[dict[str, float], float]:
+    """One round: what the callers saw, and the proxy's CPU seconds. The first requests are spread over `spread` seconds."""
     before = proxy.cpu()
+    command = ["taskset", "-c", "1", tool, str(proxy.port), str(connections), str(seconds), str(body)]
     raw = subprocess.run(
-        ["taskset", "-c", "1", tool, str(proxy.port), str(connections), str(seconds), str(body)],
+        [*command, "-", str(round(spread * 1000))],
         check=True,
         capture_output=True,
         timeout=seconds + 30,
@@ -179,6 +186,7 @@ def measure(proxies: list[Proxy], tool: str, folder: Path, options: argparse.Nam
     ask = {"model": "bench", "messages": [{"role": "user", "content": prompt}]}
     plain.write_text(json.dumps(ask, separators=(",", ":")))
     stream.write_text(json.dumps({**ask, "stream": True}, separators=(",", ":")))
+    length = EVENTS * options.interval_us / 1e6
     for proxy in proxies:
         load(tool, proxy, 32, 1, plain)
     for _ in range(options.rounds):
@@ -187,9 +195,10 @@ def measure(proxies: list[Proxy], tool: str, folder: Path, options: argparse.Nam
             proxy.json_us.append(cpu * 1e6 / max(1, seen["answers"]))
             proxy.p50_us.append(seen["p50_us"])
         for proxy in proxies:
-            seen, cpu = load(tool, proxy, options.streams, options.seconds, stream)
+            seen, cpu = load(tool, proxy, options.streams, length + options.seconds, stream, length)
             proxy.event_us.append(cpu * 1e6 / max(1, seen["events"]))
             proxy.first_us.append(seen["first_p50_us"])
+            proxy.text_us.append(seen["text_p50_us"])
             proxy.late_us.append(seen["late_p50_us"])
 
 
@@ -197,15 +206,15 @@ def table(proxies: list[Proxy]) -> str:
     """The medians as Markdown."""
     lines = [
         "| proxy | CPU us a request | spread | CPU us a paced event | spread "
-        "| request p50 us | first event p50 us | RSS MB | errors |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| request p50 us | first event p50 us | first text p50 us | RSS MB | errors |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for proxy in proxies:
         cells = [proxy.name]
         for costs in (proxy.json_us, proxy.event_us):
             own = proxy.name != DIRECT
             cells += [f"{statistics.median(costs):.1f}", f"{min(costs):.1f}-{max(costs):.1f}"] if own else ["-", "-"]
-        cells += [f"{statistics.median(times):.0f}" for times in (proxy.p50_us, proxy.first_us)]
+        cells += [f"{statistics.median(times):.0f}" for times in (proxy.p50_us, proxy.first_us, proxy.text_us)]
         cells += [f"{proxy.memory_kb() / 1024:.0f}", str(proxy.errors)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -226,7 +235,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="akto-bench-") as name:
         folder = Path(name)
         tool, server = build(folder, "load"), build(folder, "model")
-        model = pinned(1, server, str(MODEL), str(options.json_bytes), "200", str(options.interval_us))
+        model = pinned(1, server, str(MODEL), str(options.json_bytes), str(EVENTS), str(options.interval_us))
         proxies: list[Proxy] = []
         try:
             proxies = start(folder, options.only, options.guard)
