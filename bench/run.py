@@ -165,7 +165,7 @@ def worker_of(pid: int) -> int:
 def load(
     tool: str, proxy: Proxy, connections: int, seconds: float, body: Path, spread: float = 0.0
 ) -> tuple[dict[str, float], float]:
-    """One round: what the callers saw, and the proxy's CPU seconds. The first requests are spread over `spread` seconds."""
+    """One round, its first requests spread over `spread` seconds: what the callers saw, and the proxy's CPU seconds."""
     before = proxy.cpu()
     command = ["taskset", "-c", "1", tool, str(proxy.port), str(connections), str(seconds), str(body)]
     raw = subprocess.run(

@@ -1,7 +1,7 @@
 """Trace ids: UUID version 7 as 32 hex digits, so that they sort by time and are valid OpenTelemetry trace ids.
 
-Random bytes are fetched for many ids at once, because asking the kernel costs more than all else about an id. Trade-off:
-bytes of ids that were not made yet lie in memory, so do not fork a process that has made one.
+Random bytes are fetched for many ids at once, because asking the kernel costs more than all else about an id. The
+trade-off: bytes of ids that were not made yet lie in memory, so do not fork a process that has made one.
 """
 
 from __future__ import annotations
