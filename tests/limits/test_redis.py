@@ -326,19 +326,6 @@ def test_a_url_that_cannot_be_used_is_told_without_it(url: str) -> None:
     assert url not in str(told.value)
 
 
-def test_many_callers_cannot_grow_what_is_remembered(redis_server: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("akto_proxy.limits.redis.MAX_BUCKETS", 50)
-    entry = {"name": "k", "limit": 5, "by": ["key"], "unknown": 0}
-
-    async def run(url: str) -> None:
-        async with machine(url, "a", entry) as a:
-            for number in range(200):
-                assert isinstance(await a.enter(Call(Caller(ip="10.0.0.1", key=str(number)))), Grant)
-            assert len(a._buckets) == 50
-
-    asyncio.run(run(redis_server().url))
-
-
 def certificate(folder: Path) -> None:
     """A certificate for localhost that vouches for itself."""
     key = ec.generate_private_key(ec.SECP256R1())

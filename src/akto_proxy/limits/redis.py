@@ -1,8 +1,7 @@
 """Limits shared by all machines, in Redis: one script a decision, and a stated answer when Redis is away.
 
-Settlements wait in memory and go out with the next decision or flush, each with a serial, so that none counts twice
-when an answer was lost. A heartbeat says exactly what a process holds; a process that has been silent for 30 seconds
-holds nothing any more.
+What this process knows and owes of each bucket is in limits/ledger.py; it goes out with the next decision or flush. A
+heartbeat says exactly what a process holds; a process that has been silent for 30 seconds holds nothing any more.
 
 When Redis does not answer in time, limits with `away: closed` refuse; the others go on with this machine's own
 table and `share` of the limit. Redis is asked again after a second. What was used meanwhile is charged in Redis when
@@ -13,16 +12,16 @@ The price: between machines a limit is exact only while Redis answers.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from akto_proxy.limits.book import Book, Call, Grant, Refused, Request
+from akto_proxy.limits.ledger import Ledger, micro
 from akto_proxy.limits.limiter import LimitCounters, Limiter
 from akto_proxy.limits.line import Pipeline
 from akto_proxy.limits.schema import Limit
-from akto_proxy.limits.script import Line, Reply, arguments, parse
+from akto_proxy.limits.script import Reply, arguments, parse
 from akto_proxy.limits.table import Answer, Ask, Table
 from akto_proxy.model import Trace
 
@@ -32,10 +31,6 @@ REST = 1.0
 BEAT = 10.0
 """Seconds between heartbeats, a third of what makes a process dead."""
 
-MAX_BUCKETS = 10_000
-"""Buckets whose state is remembered; the one used last longest ago is forgotten, counted if it owed something."""
-
-_ENDLESS = 1 << 52
 _IN_A_FLUSH = 64
 
 
@@ -45,31 +40,6 @@ class RedisClient(Protocol):
     def pipeline(self, *, transaction: bool) -> Any:
         """Several commands in one trip."""
         ...
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """A bucket as this process knows it: what it holds, what Redis must still hear, and how full it was.
-
-    A settlement under way keeps its serial until it is acknowledged. `flights` counts decisions whose fate is unknown.
-    """
-
-    capacity: int = _ENDLESS
-    held: int = 0
-    release: int = 0
-    debt: int = 0
-    serial: int = 0
-    sent_release: int = 0
-    sent_debt: int = 0
-    sending: bool = False
-    flights: int = 0
-    empty_at: float = 0.0
-    epoch: int = 0
-    over: bool = False
-
-    @property
-    def owes(self) -> bool:
-        return bool(self.release or self.debt or self.serial)
 
 
 class RedisLimiter:
@@ -113,10 +83,8 @@ class RedisLimiter:
         self._name = name
         self._timeout = timeout
         self._prefix = prefix
-        self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
-        self._due: set[int] = set()
+        self._ledger = Ledger(self.counters)
         self._rest_until = 0.0
-        self._serial = 0
         self.trouble = ""
         """Why Redis is away: the kind of the last failure; "" while it answers."""
 
@@ -167,7 +135,7 @@ class RedisLimiter:
         asks = [replace(ask, hold=0) for ask in request.asks]
         shared.add(replace(request, asks=asks), Answer(-1, 0, [0] * len(asks), []))
         for ask in asks:
-            self._owe(ask.key, 0, micro(ask.charge))
+            self._ledger.owe(ask.key, 0, micro(ask.charge))
 
     def _away(self, error: Exception) -> None:
         self._rest_until = self._clock() + REST
@@ -178,84 +146,23 @@ class RedisLimiter:
     async def _decide(self, asks: Sequence[Ask], *, beat: bool = False) -> Answer:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         asked = self._clock()
-        pairs = [(ask, self._bucket(ask.key)) for ask in asks]
-        lines = [self._line(ask, bucket, asked, beat=beat) for ask, bucket in pairs]
+        pairs = [(ask, self._ledger.bucket(ask.key)) for ask in asks]
+        lines = [self._ledger.line(ask, bucket, asked, beat=beat) for ask, bucket in pairs]
 
         def done(raw: Sequence[int] | Exception) -> None:
             if isinstance(raw, Exception):
-                for _, bucket in pairs:
-                    bucket.flights -= 1
-                    bucket.sending = False
+                self._ledger.lost(pairs)
                 if not future.done():
                     future.set_exception(raw)
                 return
             reply = parse(raw)
-            self._learn(pairs, lines, reply, asked, wanted=not future.done())
+            self._ledger.learn(pairs, lines, reply, asked, wanted=not future.done())
             if not future.done():
                 future.set_result(reply)
 
         keys, words = arguments(self._prefix, self._name, lines, beat=beat)
         self._pipe.ask(keys, words, future, done)
         return _answer(asks, await future)
-
-    def _line(self, ask: Ask, bucket: _Bucket, asked: float, *, beat: bool) -> Line:
-        exact = -1
-        if beat and not bucket.flights:  # with a decision in flight nobody knows what Redis counts
-            exact, bucket.release, bucket.sent_release = bucket.held, 0, 0
-        settle = not bucket.sending
-        if settle and not bucket.serial and (bucket.release or bucket.debt):
-            self._serial += 1
-            bucket.serial, bucket.sent_release, bucket.sent_debt = self._serial, bucket.release, bucket.debt
-            bucket.release = bucket.debt = 0
-        settle = settle and bucket.serial > 0
-        bucket.sending = bucket.sending or settle
-        bucket.flights += 1
-        return Line(
-            ask.key,
-            ask.capacity,
-            ask.charge,
-            ask.hold,
-            ask.enforce,
-            bucket.serial if settle else 0,
-            bucket.sent_release,
-            bucket.sent_debt,
-            exact,
-            int(max(0.0, bucket.empty_at - asked) * 1e6),
-            bucket.epoch,
-        )
-
-    def _learn(
-        self, pairs: Sequence[tuple[Ask, _Bucket]], lines: Sequence[Line], reply: Reply, asked: float, *, wanted: bool
-    ) -> None:
-        """What Redis said of each bucket. A grant that nobody waits for any more is given back."""
-        for (ask, bucket), line, fit, left, epoch in zip(
-            pairs, lines, reply.fits, reply.left, reply.epochs, strict=True
-        ):
-            bucket.flights -= 1
-            if line.serial:
-                bucket.serial = bucket.sent_release = bucket.sent_debt = 0
-                bucket.sending = False
-            if ask.hold and fit and reply.refused < 0:
-                if wanted:
-                    bucket.held += ask.hold
-                else:
-                    bucket.release += ask.hold
-                    self._due.add(ask.key)
-            bucket.empty_at, bucket.epoch = asked + left / 1e6, epoch
-            if not (ask.charge or ask.hold):
-                bucket.over = not fit
-
-    def _bucket(self, key: int) -> _Bucket:
-        found = self._buckets.get(key)
-        if found is None:
-            if len(self._buckets) >= MAX_BUCKETS:
-                old, gone = self._buckets.popitem(last=False)
-                self.counters.forgotten += gone.owes or gone.held > 0
-                self._due.discard(old)
-            found = self._buckets[key] = _Bucket()
-        else:
-            self._buckets.move_to_end(key)
-        return found
 
     # -- without Redis
 
@@ -273,14 +180,6 @@ class RedisLimiter:
         self._share_out(grant.shared, request)
         return grant
 
-    def _owe(self, key: int, release: int, charge: int) -> None:
-        if release or charge:
-            bucket = self._bucket(key)
-            bucket.held -= release
-            bucket.release += release
-            bucket.debt += charge
-            self._due.add(key)
-
     # -- a call goes on, and ends
 
     def progress(self, grant: Grant, prompt: int, completion: int, size: int) -> str:
@@ -292,10 +191,10 @@ class RedisLimiter:
             return self._local.progress(grant, prompt, completion, size)
         ended = ""
         for number, limit, ask, more in grant.growth(prompt, completion, size):
-            bucket = self._bucket(ask.key)
+            bucket = self._ledger.bucket(ask.key)
             if more > 0:
                 grant.grown[number] = grant.grown.get(number, 0) + more
-                self._owe(ask.key, -micro(more), 0)
+                self._ledger.owe(ask.key, -micro(more), 0)
                 bucket.capacity = ask.capacity // 1000
             if bucket.over and ask.enforce and grant.grown.get(number):
                 ended = ended or limit.name
@@ -310,12 +209,12 @@ class RedisLimiter:
             grant.shared.undone = grant.undone
             self._local.leave(grant, trace)
             for item in self.book.settle(grant.shared, trace):
-                self._owe(item.key, 0, micro(item.charge))
+                self._ledger.owe(item.key, 0, micro(item.charge))
             return
         grant.settled = True
         calls = {ask.key for ask, limit in zip(grant.asks, grant.limits, strict=True) if limit.count == "concurrent"}
         for item in self.book.settle(grant, trace):
-            self._owe(item.key, item.hold if item.key in calls else micro(item.hold), micro(item.charge))
+            self._ledger.owe(item.key, item.hold if item.key in calls else micro(item.hold), micro(item.charge))
         if grant.strangers and trace is not None and 200 <= trace.upstream_status < 400:
             for key in grant.strangers:
                 self._table.mark_known(key)
@@ -325,35 +224,22 @@ class RedisLimiter:
 
         To be called often, and with `beat` every BEAT seconds. False when Redis is away.
         """
-        if self._clock() < self._rest_until or not (beat or self._due or self.trouble):
+        if self._clock() < self._rest_until or not (beat or self._ledger.due or self.trouble):
             return not self.trouble
-        if beat:
-            waiting = [key for key, bucket in self._buckets.items() if bucket.owes or bucket.held > 0]
-            self._due.clear()
-        else:
-            waiting, self._due = list(self._due), set()
+        waiting = self._ledger.waiting(all_of_them=beat)
         try:
             async with asyncio.timeout(2.0):
                 for start in range(0, max(1, len(waiting)), _IN_A_FLUSH):
                     part = waiting[start : start + _IN_A_FLUSH]
-                    asks = [Ask(key, 0, self._bucket(key).capacity, enforce=False) for key in part]
+                    asks = [Ask(key, 0, self._ledger.bucket(key).capacity, enforce=False) for key in part]
                     await self._decide(asks, beat=beat)
         except Exception as error:  # noqa: BLE001  away; what waits is kept for the next time
-            self._due.update(waiting)
+            self._ledger.due.update(waiting)
             self._away(error)
             return False
-        self._due.update(key for key in waiting if self._bucket(key).owes)
+        self._ledger.told(waiting, self._clock())
         self.trouble = ""
-        self._forget()
         return True
-
-    def _forget(self) -> None:
-        """Buckets that are empty and owe nothing say nothing: the oldest of them go."""
-        now = self._clock()
-        for key in list(self._buckets)[:256]:
-            bucket = self._buckets[key]
-            if not (bucket.owes or bucket.held or bucket.flights) and bucket.empty_at <= now:
-                del self._buckets[key]
 
     async def close(self) -> None:
         """Settle what can be settled, and end."""
@@ -368,11 +254,6 @@ def _closed(limit: Limit) -> bool:
 def _answer(asks: Sequence[Ask], reply: Reply) -> Answer:
     over = tuple(number for number, fit in enumerate(reply.fits) if not fit and not asks[number].enforce)
     return Answer(reply.refused, reply.wait * 1000, [0 if fit else -1 for fit in reply.fits], [], over)
-
-
-def micro(nanoseconds: int) -> int:
-    """Microseconds, rounded up."""
-    return -(-nanoseconds // 1000)
 
 
 def _in_micros(limits: Sequence[Limit], asks: Sequence[Ask]) -> list[Ask]:

@@ -14,8 +14,9 @@ from math import ceil
 import orjson
 
 from akto_proxy.errors import AktoProxyError
-from akto_proxy.limits.learn import Baseline, Found, Rehearsal, Terms, Use
+from akto_proxy.limits.learn import Baseline, Found, Terms, Use
 from akto_proxy.limits.learned import SLOTS
+from akto_proxy.limits.rehearsal import Rehearsal
 from akto_proxy.store.control import AuditNote, ControlStore, Proposal
 from akto_proxy.store.face import Filter, Summary, TraceStore
 
