@@ -28,6 +28,7 @@ from akto_proxy.cli.limiting import limiting
 from akto_proxy.cli.measures import Strictness, obey
 from akto_proxy.cli.memory import give_back, settle
 from akto_proxy.cli.recording import Recording
+from akto_proxy.cli.warm import warm
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError
@@ -85,6 +86,7 @@ async def _serve(settings: Settings, number: int) -> None:
 
     strictness = Strictness(settings.data_path, guardrails)
     strictness.tick()
+    warm(guardrails)
     await server.start()
     if server.admin_problem:
         _log.error("no metrics: the admin port cannot be used", reason=server.admin_problem, fix="change ADMIN_PORT")
