@@ -10,7 +10,7 @@ locked = $(if $(wildcard $(LOCK)$(1).txt),$(PIP) --require-hashes --no-deps -r $
 READY := $(VENV)/.ready
 STAMP := $(VENV)/.installed
 
-.PHONY: run services test lint unit test-e2e bench bench-short soak gate fuzz lock sbom licences audit clean
+.PHONY: run services test more lint unit test-e2e bench bench-short soak gate fuzz lock sbom licences audit clean
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,7 +29,11 @@ run: $(READY)
 services:
 	scripts/services.sh
 
-test: $(STAMP) services lint unit
+# `make test` names the tests that it left out; MORE=chdb,parquet,fuzz (700 MB) installs what they need.
+test: $(STAMP) services more lint unit
+
+more: $(STAMP)
+	$(if $(MORE),$(PIP) -e '.[$(MORE)]')
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests training bench scripts fuzz
