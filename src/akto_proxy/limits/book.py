@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 
 from akto_proxy.light import light
 from akto_proxy.limits.schema import CLAIMED, Limit
@@ -257,11 +258,12 @@ class Book:
         return items
 
     def _bucket(self, number: int, limit: Limit, values: Mapping[str, str]) -> _Bucket:
-        parts = [limit.name, limit.count, *(f"{name}={values[name]}" for name in limit.by)]
+        place = network(values["ip"])
+        parts = [limit.name, limit.count, *(f"{name}={place if name == 'ip' else values[name]}" for name in limit.by)]
         key = self._hash(*parts)
         stripe = 0
         if CLAIMED & set(limit.by) and limit.unknown:
-            stripe = self._hash(limit.name, "strangers", str(self._hash(values["ip"]) % STRIPES))
+            stripe = self._hash(limit.name, "strangers", str(self._hash(place) % STRIPES))
         fixed = None
         if limit.early and values["tool"]:
             fixed = Ask(key, number, limit.capacity, 0, limit.charge(1), limit.mode == "enforce")
@@ -277,6 +279,17 @@ class Book:
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(4, "big") + data)
         return int.from_bytes(digest.digest(), "big") >> 1 or 1
+
+
+def network(ip: str) -> str:
+    """What counts as one address: an IPv6 host chooses among 2^64 addresses of its own, so its /64 does."""
+    if ":" not in ip:
+        return ip
+    try:
+        packed = IPv6Address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    return str(packed.ipv4_mapped or IPv6Address(int(packed) >> 64 << 64))
 
 
 def _shared(ask: Ask, bucket: _Bucket) -> Ask:
