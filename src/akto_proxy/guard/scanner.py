@@ -14,6 +14,7 @@ from typing import Protocol
 
 from akto_proxy.guard.engine import Engine
 from akto_proxy.guard.overlap import resolve
+from akto_proxy.guard.parts import Run, runs
 from akto_proxy.guard.views import Normaliser, View, alters, shipped
 from akto_proxy.model import Finding, Segment
 
@@ -65,7 +66,8 @@ class Scanner:
         detectors = self.detectors if enabled is None or not self.detectors else self._serving_for(enabled)
         hits, disguised = self.engine.survey(texts, enabled)
         named = [number for number, segment in enumerate(segments) if segment.key]
-        if not (hits or disguised or detectors or named):
+        joined = runs(segments) if len(segments) > 1 else []
+        if not (hits or disguised or detectors or named or joined):
             return found
         for number, finding in hits:
             found[number].append(finding)
@@ -76,6 +78,8 @@ class Scanner:
             self._scan_readings(readings, enabled, found)
         for detector in detectors:
             self._detect(detector, segments, readings, enabled, found)
+        for run in joined:
+            self._scan_run(run, segments[run.pieces[0].segment], enabled, found)
         return [resolve(list(dict.fromkeys(item))) if len(item) > 1 else item for item in found]
 
     def _serving_for(self, enabled: frozenset[str]) -> tuple[Detector, ...]:
@@ -107,6 +111,15 @@ class Scanner:
             number, view = readings[place]
             if not (alters(view) and finding.category in ("pii", "secrets")):
                 _add(found[number], _moved(finding, view))
+
+    def _scan_run(self, run: Run, first: Segment, enabled: frozenset[str] | None, found: list[list[Finding]]) -> None:
+        """The parts of a message as one text: what reaches from one into the next."""
+        for finding in self.scan([replace(first, text=run.text, key="")], enabled)[0]:
+            pieces = run.spread(finding)
+            if any(_covered(found[number], piece) for number, piece in pieces):
+                continue  # one part holds it whole; what follows without a blank only looks like more of it
+            for number, piece in pieces:
+                _add(found[number], piece)
 
     def _scan_named(
         self,
@@ -165,6 +178,13 @@ def _introduction(key: str) -> str:
 def _moved(finding: Finding, view: View) -> Finding:
     start, end = view.span(finding.start, finding.end)
     return replace(finding, start=start, end=end)
+
+
+def _covered(found: list[Finding], piece: Finding) -> bool:
+    return any(
+        f.category == piece.category and f.score >= piece.score and f.start < piece.end and piece.start < f.end
+        for f in found
+    )
 
 
 def _add(found: list[Finding], finding: Finding) -> None:
