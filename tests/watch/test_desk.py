@@ -120,6 +120,29 @@ def test_quiet_hours_keep_it_for_the_morning(control: SqlControlStore, trace: Ma
     assert "opened" in [notice.event for notice in morning]
 
 
+def test_at_night_nobody_hears_of_the_end_before_the_beginning(
+    control: SqlControlStore, trace: Make, decide: Decide
+) -> None:
+    night = {"start": "22:00", "end": "07:00", "unless": "critical"}
+    desk = _desk(control, quiet=[night], escalate=[{"after": "10m", "channels": ["pager"]}], resolve_after="30m")
+    late = NOW + 14 * 3600
+    desk.take(_facts(trace, decide), late)
+    assert desk.tick(late + 700).notices == []
+    assert desk.tick(late + 2000).notices == []
+    assert [notice.event for notice in desk.tick(NOW + 22 * 3600).notices] == ["opened", "escalated", "resolved"]
+
+
+def test_the_end_is_told_to_those_who_heard_of_the_beginning(
+    control: SqlControlStore, trace: Make, decide: Decide
+) -> None:
+    rule = {"name": "mine", "when": "source == 'decision'", "channels": ["team"]}
+    desk = _desk(control, rules=[rule], escalate=[{"after": "10m", "channels": ["pager"]}], resolve_after="30m")
+    desk.take(_facts(trace, decide), NOW)
+    desk.tick(NOW + 700)
+    [over] = desk.tick(NOW + 2600).notices
+    assert (over.event, over.channels, over.also) == ("resolved", ("team",), ("pager",))
+
+
 def test_nothing_is_made_in_maintenance(control: SqlControlStore) -> None:
     start = datetime.fromtimestamp(NOW - 60, UTC).isoformat()
     end = datetime.fromtimestamp(NOW + 60, UTC).isoformat()

@@ -94,9 +94,8 @@ class LimitGate:
     def _answer(self, found: Grant | Refused, head: RequestHead) -> Refusal | Grant:
         if isinstance(found, Grant):
             return found
-        assert self._limiter is not None
         refusal = self._refuser.refuse("limited", 429, message(found), head)
-        extra = refused_headers(found, self._limiter.book.limits)
+        extra = refused_headers(found)
         trace = replace(refusal.trace, outcome="limited") if refusal.trace else None
         return replace(refusal, headers=[*refusal.headers, *extra], trace=trace)
 
@@ -115,7 +114,7 @@ class LimitGate:
     def _late(self, found: Refused | None) -> Late | None:
         if found is None or self._limiter is None:
             return None
-        return found.limit.name, message(found), refused_headers(found, self._limiter.book.limits)
+        return found.limit.name, message(found), refused_headers(found)
 
     def meter(self, token: Any) -> Meter | None:
         """What ends a stream whose budget is used up; None where no limit counts what passes."""

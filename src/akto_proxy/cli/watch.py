@@ -127,7 +127,12 @@ def measures(config: Annotated[str | None, typer.Option("--config", help="Settin
         rows += [(item.id, item.do, item.policy, item.until, item.reason) for item in overrides(control)]
     for name, do, target, until, reason in rows:
         if until > now:
-            typer.echo(f"{name}  {do:8} {target}  {(until - now) / 60:.0f} min  {reason}")
+            typer.echo(f"{name}  {do:8} {target}  {_left(until - now):>6}  {reason}")
+
+
+def _left(seconds: float) -> str:
+    """How long still, in words that fit it."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager

@@ -43,10 +43,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A limit said no: which, and how many seconds until it may say yes."""
+    """A limit said no: which, how many seconds until it may say yes, and all limits that counted the call."""
 
     limit: Limit
     retry_after: int
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(slots=True)

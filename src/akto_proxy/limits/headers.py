@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from akto_proxy.limits.book import Refused
 from akto_proxy.limits.schema import Limit
 
 _UNIT = {"requests": "requests", "bytes": "content-bytes", "concurrent": "concurrent-requests"}
 
 
-def refused_headers(refused: Refused, limits: Sequence[Limit]) -> list[tuple[bytes, bytes]]:
-    """The header fields of a 429. Shadow limits are nobody's business but the operator's."""
-    shown = [limit for limit in limits if limit.mode == "enforce"]
+def refused_headers(refused: Refused) -> list[tuple[bytes, bytes]]:
+    """The header fields of a 429: the limits that counted this call. Others, and shadow limits, are the operator's
+    business only.
+    """
+    counted = dict.fromkeys(limit.name for limit in refused.limits or (refused.limit,))
+    by_name = {limit.name: limit for limit in (*refused.limits, refused.limit)}
+    shown = [by_name[name] for name in counted if by_name[name].mode == "enforce"]
     policy = ", ".join(_policy(limit) for limit in shown)
     state = f'"{refused.limit.name}";r=0;t={refused.retry_after}'
     return [

@@ -68,7 +68,7 @@ class Limiter:
         if answer.refused >= 0:
             limit = request.limits[answer.refused]
             self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1
-            return Refused(limit, max(1, -(-answer.wait // 1_000_000_000)))
+            return Refused(limit, max(1, -(-answer.wait // 1_000_000_000)), request.limits)
         self.counters.allowed += 1
         return Grant(
             call, request.model, request.limits, request.asks, answer.rows, request.tools, request.strangers, names

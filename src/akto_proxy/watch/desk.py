@@ -25,12 +25,16 @@ BY = "watch"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell. `event` is `opened`, `again`, `worse`, `escalated` or `resolved`."""
+    """Something to tell. `event` is `opened`, `again`, `worse`, `escalated` or `resolved`.
+
+    It goes to `channels` (to each that takes its severity where none is named), and to those in `also`.
+    """
 
     event: str
     incident: Incident
     alert: Alert | None = None
     channels: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +193,10 @@ class Desk:
         self._flush(now)
         for incident in self._control.incidents((IncidentState.OPEN, IncidentState.ACKNOWLEDGED)):
             if now - incident.updated >= self._config.resolve_after:
-                output.notices.append(self._resolve(incident, now))
+                output.notices += self._when_awake(self._resolve(incident, now), now)
             elif incident.state is IncidentState.OPEN:
-                output.notices += self._escalate(incident, now)
+                for notice in self._escalate(incident, now):
+                    output.notices += self._when_awake(notice, now)
         return output
 
     def _flush(self, now: float) -> None:
@@ -211,8 +216,17 @@ class Desk:
         step = Step(now, BY, "resolved", f"nothing more for {hours:g} h")
         self._control.move_incident(incident.id, step, state=IncidentState.RESOLVED)
         self._causes.pop(incident.fingerprint, None)
+        paged = [number for name, number in self._escalated if name == incident.id]
         self._escalated = {item for item in self._escalated if item[0] != incident.id}
-        return Notice("resolved", replace(incident, state=IncidentState.RESOLVED, updated=now))
+        also = tuple(name for number in paged for name in self._config.escalate[number].channels)
+        over = replace(incident, state=IncidentState.RESOLVED, updated=now)
+        return Notice("resolved", over, None, self._told(incident.id), also)
+
+    def _told(self, incident_id: str) -> tuple[str, ...]:
+        """The channels that its rule names; none where all are told. An incident's rule is kept with its alerts."""
+        made = self._control.alerts(incident_id, limit=1)
+        name = dict(made[0].labels).get("rule", "") if made else ""
+        return next((rule.channels for rule in self._rules if rule.name == name), ())
 
     def _escalate(self, incident: Incident, now: float) -> list[Notice]:
         told = []

@@ -116,7 +116,7 @@ class Courier:
         """Hand a notice to the channels it is for; to how many."""
         count = 0
         for line in self._lines.values():
-            named = line.channel.name in notice.channels
+            named = line.channel.name in (*notice.channels, *notice.also)
             if not named and (notice.channels or notice.incident.severity < line.channel.severity):
                 continue
             try:

@@ -8,6 +8,7 @@ import socket
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from importlib import import_module
 
 from akto_proxy.errors import ConfigError
 from akto_proxy.watch.desk import Notice
@@ -88,7 +89,7 @@ async def send_apprise(channel: Channel, notice: Notice) -> bool:
     if not channel.allow_private:
         raise ConfigError("kind apprise dials by itself: it needs `allow_private: true`")
     try:
-        import apprise
+        apprise = await asyncio.to_thread(import_module, "apprise")  # half a second, in which no other channel waits
     except ImportError:
         raise ConfigError("kind apprise needs the library: pip install apprise") from None
     sender = apprise.Apprise()
