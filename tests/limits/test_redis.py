@@ -233,6 +233,31 @@ def test_redis_killed_and_back(redis_server: Start, away: str, expected: int) ->
     asyncio.run(run())
 
 
+def test_a_closed_limit_refuses_only_the_calls_it_counts(redis_server: Start, trace: Make) -> None:
+    """While Redis is away others go on, and a call refused when its body has come gives back what it had."""
+    keyed = DAY | {"name": "k", "away": "closed", "only": {"key": ["vip"]}}
+    big = DAY | {"name": "m", "by": ["model"], "away": "closed", "only": {"model": ["big*"]}}
+    every = DAY | {"name": "all", "by": [], "limit": 4, "share": 1.0}
+
+    async def run() -> None:
+        server = redis_server()
+        async with machine(server.url, "a", keyed, big, every) as a:
+            server.stop()
+            vip, other = (Call(Caller(ip="10.0.0.1", key=key)) for key in ("vip", "other"))
+            await a.enter(other)  # finds out that Redis is away
+            assert isinstance(await a.enter(vip), Refused)
+            for _ in range(6):
+                grant = await a.enter(other)
+                assert isinstance(grant, Grant)
+                assert isinstance(await a.named(grant, "big-one"), Refused)
+                a.leave(grant, trace())
+            grant = await a.enter(other)
+            assert isinstance(grant, Grant)
+            assert await a.named(grant, "small") is None
+
+    asyncio.run(run())
+
+
 def test_redis_that_lost_its_memory_is_told_by_every_process(redis_server: Start) -> None:
     async def run() -> None:
         server = redis_server()

@@ -124,11 +124,22 @@ class RedisLimiter:
                 return self._local.joined(grant, request, answer)
             except Exception as error:  # noqa: BLE001  Redis went away between head and body: as if it were back late
                 self._away(error)
-                return next((Refused(limit, 1) for limit in request.limits if _closed(limit)), None)
-        found = self._local.named(grant, model, tools)
+                return self._shut(request, grant)
+        found = self._shut(request, grant) or self._local.named(grant, model, tools)
         if found is None:
             self._share_out(grant.shared, request)
         return found
+
+    def _shut(self, request: Request, grant: Grant | None = None) -> Refused | None:
+        """The refusal of a limit that counts this call and lets none pass without Redis; a grant it had is undone."""
+        for limit in request.limits:
+            if limit.away == "closed" and limit.mode == "enforce":
+                self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1
+                if grant is not None:
+                    grant.undone = True
+                    self.counters.allowed -= 1
+                return Refused(limit, 1, request.limits)
+        return None
 
     def _share_out(self, shared: Grant, request: Request) -> None:
         """What this machine let pass alone, to be charged in Redis when it is back."""
@@ -168,14 +179,13 @@ class RedisLimiter:
 
     def _alone(self, call: Call) -> Grant | Refused:
         self.counters.away += 1
-        for limit in self.book.limits:
-            if _closed(limit):
-                self.counters.refused[limit.name] = self.counters.refused.get(limit.name, 0) + 1
-                return Refused(limit, 1)
+        request = self.book.request(call)
+        closed = self._shut(request)
+        if closed is not None:
+            return closed
         grant = self._local.enter(call)
         if not isinstance(grant, Grant):
             return grant
-        request = self.book.request(call)
         grant.shared = Grant(call, "", (), [], [], ())
         self._share_out(grant.shared, request)
         return grant
@@ -245,10 +255,6 @@ class RedisLimiter:
         """Settle what can be settled, and end."""
         await self.flush()
         await self._pipe.close()
-
-
-def _closed(limit: Limit) -> bool:
-    return limit.away == "closed" and limit.mode == "enforce"
 
 
 def _answer(asks: Sequence[Ask], reply: Reply) -> Answer:
