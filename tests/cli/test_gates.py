@@ -15,6 +15,7 @@ from akto_proxy.limits.blocks import Blocked, Blocks, write_blocks
 from akto_proxy.limits.limiter import Limiter
 from akto_proxy.limits.schema import Limit
 from akto_proxy.limits.table import in_memory
+from akto_proxy.proxy.metrics import Values
 
 HEAD = RequestHead("POST", b"/v1/chat/completions", [(b"x-user-id", b"eve")], "10.0.0.1")
 
@@ -99,3 +100,16 @@ def test_limits_that_are_taken_back_leave_nothing_held(tmp_path: Any) -> None:
     gate.leave(running, None)
     limiter.replace([streams])
     assert not isinstance(gate.enter(HEAD), Refusal)
+
+
+def test_what_a_limit_would_have_refused_can_be_seen(tmp_path: Any) -> None:
+    class Refuser:
+        def refuse(self, reason: str, status: int, message: str, head: Any) -> Refusal:
+            return Refusal(status, [], b"", reason)
+
+    entries = [Limit(name="tried", limit=1, mode="shadow"), Limit(name="kept", limit=2)]
+    limiter = Limiter(entries, in_memory(64, 2), now=lambda: 1, secret=b"s")
+    gate = LimitGate(limiter, Blocks(tmp_path, lambda: 0.0), Callers(b"k"), Refuser(), lambda path: "e")
+    assert [isinstance(gate.enter(HEAD), Refusal) for _ in range(4)] == [False, False, True, True]
+    found = gate.counters.into(Values()).counters["akto_proxy_limited_total"]
+    assert found == {'limit="tried",mode="shadow"': 3.0, 'limit="kept",mode="enforce"': 2.0}

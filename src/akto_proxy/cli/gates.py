@@ -19,6 +19,7 @@ from akto_proxy.limits.limiter import LimitCounters, Limiter
 from akto_proxy.limits.redis import RedisLimiter
 from akto_proxy.model import Trace
 from akto_proxy.proxy.core import Gate, Late, Meter
+from akto_proxy.proxy.metrics import Values, label
 
 
 class Refuser(Protocol):
@@ -35,6 +36,16 @@ class GateCounters:
 
     blocked: int = 0
     limits: LimitCounters = field(default_factory=LimitCounters)
+
+    def into(self, values: Values) -> Values:
+        """Add them to a worker's numbers."""
+        for mode, table in (("enforce", self.limits.refused), ("shadow", self.limits.shadowed)):
+            for name, number in table.items():
+                values.count("akto_proxy_limited_total", label(("limit", "mode"), (name, mode)), number)
+        values.count("akto_proxy_limit_cuts_total", "", self.limits.cut)
+        values.count("akto_proxy_limits_away_total", "", self.limits.away)
+        values.count("akto_proxy_blocked_calls_total", "", self.blocked)
+        return values
 
 
 class LimitGate:

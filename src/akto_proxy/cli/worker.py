@@ -82,7 +82,8 @@ async def _serve(settings: Settings, number: int) -> None:
     )
 
     def fresh() -> Values:
-        return of_worker(meter, server.counters, spool.stats, guardrails.version, external.counters)
+        values = of_worker(meter, server.counters, spool.stats, guardrails.version, external.counters)
+        return limits.gate.counters.into(values)
 
     strictness = Strictness(settings.data_path, guardrails)
     strictness.tick()

@@ -58,6 +58,10 @@ akto_proxy_upstream_reused_total      -                              Requests se
 akto_proxy_upstream_retries_total     -                              Requests sent a second time.
 akto_proxy_stream_comments_total      -                              Keep-alive comments sent while text was held back.
 akto_proxy_streams_cut_total          -                              Streams ended in the middle by a block.
+akto_proxy_limited_total              limit,mode                     Calls over a limit: refused (`enforce`) or only counted (`shadow`).
+akto_proxy_limit_cuts_total           -                              Streams ended by a limit that was used up.
+akto_proxy_limits_away_total          -                              Calls decided without Redis, while it was away.
+akto_proxy_blocked_calls_total        -                              Calls of callers that are blocked for a time.
 akto_proxy_faults_total               -                              Bugs of the proxy that closed an exchange.
 akto_proxy_lost_traces_total          -                              Traces that could not be handed to the spool.
 akto_proxy_spool_records_total        -                              Records written to the spool.
