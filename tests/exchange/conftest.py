@@ -12,9 +12,10 @@ from akto_proxy.cli import build
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Exchange, Forward, Headers, Refusal, RequestHead
 from akto_proxy.exchange.handler import Guardrails
+from akto_proxy.exchange.options import Options
 from akto_proxy.exchange.record import Recorder
 from akto_proxy.exchange.restore import TOKEN_RULE
-from akto_proxy.exchange.shared import Guard, Options, Shared
+from akto_proxy.exchange.shared import Guard, Shared
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.scanner import Scanner
 from akto_proxy.policy.compile import PolicySet

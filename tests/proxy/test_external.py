@@ -12,8 +12,9 @@ import pytest
 from akto_proxy.cli import build
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.handler import Guardrails
+from akto_proxy.exchange.options import Options
 from akto_proxy.exchange.record import Recorder
-from akto_proxy.exchange.shared import Guard, Options, Shared
+from akto_proxy.exchange.shared import Guard, Shared
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.scanner import Scanner
 from akto_proxy.model import Direction, Finding, Role, Segment

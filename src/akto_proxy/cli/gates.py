@@ -85,19 +85,23 @@ class LimitGate:
 
     def enter(self, head: RequestHead) -> Refusal | Grant | bool | Awaitable[Refusal | Grant | bool]:
         """A refusal, or what must be settled when the exchange is over."""
+        limiter = self._limiter
+        limited = limiter is not None and bool(limiter.book.limits)
+        if not (limited or self._blocks.some()):
+            return True  # who calls matters to nobody here
         caller = self._callers.read(head.headers, head.ip)
         until = self._blocks.until(caller)
         if until:
             self.counters.blocked += 1
             said = "This caller is blocked by the operator for a time."
             return self._refuser.refuse("caller_blocked", 403, said, head)
-        if self._limiter is None or not self._limiter.book.limits:
+        if limiter is None or not limited:
             return True
         path = head.target.partition(b"?")[0].decode("latin-1")
         call = Call(caller, self._place(path), path, _length(head.headers))
-        if isinstance(self._limiter, Limiter):
-            return self._answer(self._limiter.enter(call), head)
-        return self._later(self._limiter, call, head)
+        if isinstance(limiter, Limiter):
+            return self._answer(limiter.enter(call), head)
+        return self._later(limiter, call, head)
 
     async def _later(self, limiter: RedisLimiter, call: Call, head: RequestHead) -> Refusal | Grant:
         return self._answer(await limiter.enter(call), head)
@@ -164,7 +168,7 @@ class Gates:
             if isinstance(entered, Refusal):
                 self.leave(tokens, None)
                 return entered
-            if isinstance(entered, Awaitable):
+            if hasattr(entered, "__await__"):
                 return self._rest(head, number, entered, tokens)
             tokens.append(entered)
         return tokens

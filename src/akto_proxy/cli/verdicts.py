@@ -20,7 +20,7 @@ from akto_proxy.collector.judge import Verdict
 from akto_proxy.config.keys import key_of
 from akto_proxy.config.settings import Settings
 from akto_proxy.errors import AktoProxyError, BodyError
-from akto_proxy.exchange.record import masked
+from akto_proxy.exchange.masking import masked
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.model import Action, Direction, Segment
 from akto_proxy.policy.compile import Edit, Judgement, Plan

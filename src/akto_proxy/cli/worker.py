@@ -35,8 +35,9 @@ from akto_proxy.errors import AktoProxyError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.exchange.handler import Guardrails
+from akto_proxy.exchange.options import Label, Options
 from akto_proxy.exchange.record import Recorder
-from akto_proxy.exchange.shared import Label, Options, Shared
+from akto_proxy.exchange.shared import Shared
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.proxy.core import Asker, Door
 from akto_proxy.proxy.external import ExternalChecks

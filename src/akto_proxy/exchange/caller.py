@@ -50,7 +50,14 @@ _FIELDS: dict[bytes, str] = {
     b"x-conversation-id": "session",
     b"x-akto-installer-akto_session_id": "session",
 }
-_CREDENTIALS = (b"authorization", b"x-api-key", b"api-key")
+_CREDENTIAL = "credential"
+_FORWARDED = "forwarded"
+_READ = {
+    **_FIELDS,
+    **dict.fromkeys((b"authorization", b"x-api-key", b"api-key"), _CREDENTIAL),
+    b"x-forwarded-for": _FORWARDED,
+}
+"""What a header says of its caller: a field, or one of the two words above."""
 
 
 class Callers:
@@ -75,14 +82,16 @@ class Callers:
         found = {"ip": ip}
         credential = b""
         for name, value in headers:
-            lower = name.lower()
-            if lower in _CREDENTIALS:
+            what = _READ.get(name.lower())
+            if what is None:
+                continue
+            if what == _CREDENTIAL:
                 credential = credential or value
                 found.setdefault("key", self._hash(value))
-            elif lower == b"x-forwarded-for":
+            elif what == _FORWARDED:
                 found["ip"] = self._forwarded(value, found["ip"])
-            elif lower in _FIELDS:
-                found.setdefault(_FIELDS[lower], printable(value))
+            else:
+                found.setdefault(what, printable(value))
         caller = Caller(**found)
         return caller if self._holder is None else _believed(caller, self._holder(credential))
 

@@ -12,7 +12,7 @@ from akto_proxy.errors import BodyError
 from akto_proxy.exchange.caller import Callers
 from akto_proxy.exchange.exchange import GuardedExchange
 from akto_proxy.exchange.face import Refusal, RequestHead
-from akto_proxy.exchange.record import masked
+from akto_proxy.exchange.masking import masked
 from akto_proxy.exchange.shared import Guard, Shared
 from akto_proxy.guard.absent import AbsentDetector
 from akto_proxy.wire.reply import error_body

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import orjson
 
 from akto_proxy.exchange.face import Headers
+from akto_proxy.exchange.masking import masked
+from akto_proxy.exchange.options import Options
 from akto_proxy.model import Action, Caller, Finding, Message, Trace, Usage
 from akto_proxy.wire.body import Body
 from akto_proxy.wire.route import Route
-
-if TYPE_CHECKING:
-    from akto_proxy.exchange.shared import Options
-    from akto_proxy.exchange.stream import AnswerStream
 
 _NEVER = frozenset(
     (
@@ -65,23 +63,6 @@ _KEPT_PREFIXES = (
 )
 
 
-SHOWN = frozenset(
-    (
-        "injection",
-        "jailbreak",
-        "harm",
-        "code",
-        "language",
-        "gibberish",
-        "sentiment",
-        "refusal",
-        "invisible",
-        "limit",
-        "tools",
-    )
-)
-"""Categories whose findings say what a text is, not what must be hidden: an analyst has to see the attack."""
-
 _MOST_NAMES = 1024
 
 
@@ -94,6 +75,22 @@ class Kept:
     encoding: str = "none"
     size: int = 0
     truncated: bool = False
+
+
+NOTHING = Kept()
+"""A direction in which nothing was read. It is shared, so it is never written to."""
+
+
+class Passed(Protocol):
+    """An answer that streamed past, as far as a trace wants to know of it."""
+
+    loose: list[str]
+    usage: Usage | None
+    truncated: bool
+
+    def texts(self) -> dict[str, str]:
+        """The text of each lane, as it may be kept."""
+        ...
 
 
 class Recorder:
@@ -131,7 +128,7 @@ class Recorder:
         """A body that could not be read: its size alone (unless sealed), for what it holds is not known."""
         return self._kept(headers, data, b"")
 
-    def streamed(self, headers: Headers, stream: AnswerStream, size: int) -> Kept:
+    def streamed(self, headers: Headers, stream: Passed, size: int) -> Kept:
         """A stream, as one JSON object: the text of each lane, assembled, with the usage at the top."""
         if self._capture == "metadata":
             return Kept(headers, "", "none", size)
@@ -202,19 +199,6 @@ def _plain(read: Body, data: bytes) -> bytes:
     if not read.encoded:
         return data
     return read.write({0: read.texts[0]}) if read.texts else b""
-
-
-def masked(text: str, findings: Sequence[Finding]) -> str:
-    """`text` with every finding that names a protected text replaced by its entity's label."""
-    out: list[str] = []
-    at = 0
-    for finding in sorted(findings):
-        if finding.category in SHOWN or finding.end <= max(at, finding.start):
-            continue
-        out += (text[at : max(at, finding.start)], f"<{finding.entity}>")
-        at = finding.end
-    out.append(text[at:])
-    return "".join(out)
 
 
 def assembled(lanes: dict[str, str], loose: Sequence[str], usage: Usage | None) -> dict[str, object]:

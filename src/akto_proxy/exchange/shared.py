@@ -1,4 +1,4 @@
-"""What all exchanges of one worker share: the rules in force, the operator's choices as plain values, clock and ids."""
+"""What all exchanges of one worker share: the rules in force, the operator's choices, clock and ids."""
 
 from __future__ import annotations
 
@@ -6,39 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from akto_proxy.exchange.face import Headers
+from akto_proxy.exchange.options import Options
 from akto_proxy.exchange.record import Recorder
 from akto_proxy.guard.replace import Replacer
 from akto_proxy.guard.scanner import Scanner
 from akto_proxy.model import Caller
 from akto_proxy.policy.compile import PolicySet
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A part of the upstream and its sensitivity; `paths` are globs over the canonical path."""
-
-    name: str
-    paths: tuple[str, ...]
-    sensitivity: str
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the exchange needs of the operator's choices, as plain values."""
-
-    endpoint: str
-    project: str = "default"
-    proxy: str = ""
-    sensitivity: str = "internal"
-    labels: tuple[Label, ...] = ()
-    methods: frozenset[str] = frozenset()
-    extra_routes: tuple[str, ...] = ()
-    guarded: tuple[str, ...] = ()
-    guard_streams: bool = True
-    request_limit: int = 32 << 20
-    response_limit: int = 64 << 20
-    capture: str = "masked"
-    keep: int = 262_144
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from akto_proxy.exchange.record import masked
+from akto_proxy.exchange.masking import masked
 from akto_proxy.guard.stream import StreamGuard
 from akto_proxy.model import Action, Decision, Direction, Finding, Role, Segment, Usage
 from akto_proxy.policy.checks import MAX_ARGUMENTS, is_call

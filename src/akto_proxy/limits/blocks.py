@@ -65,15 +65,19 @@ class Blocks:
 
     def until(self, caller: Caller) -> float:
         """Until when the caller is refused; 0 when it is not."""
+        if not self.some():
+            return 0.0
+        ends = [self._table.get((name, getattr(caller, name)), 0.0) for name in FIELDS]
+        last = max(ends)
+        return last if last > self._now() else 0.0
+
+    def some(self) -> bool:
+        """Whether anybody at all is blocked, so that a caller need not be read where nobody is."""
         now = self._now()
         if not 0 <= now - self._looked < _LOOK_EVERY:
             self._looked = now
             self._look()
-        if not self._table:
-            return 0.0
-        ends = [self._table.get((name, getattr(caller, name)), 0.0) for name in FIELDS]
-        last = max(ends)
-        return last if last > now else 0.0
+        return bool(self._table)
 
     def _look(self) -> None:
         try:

@@ -114,7 +114,7 @@ class Flow:
         except Exception as error:  # noqa: BLE001  a gate that breaks must not open the door
             self._fault(error)
             return
-        if inspect.isawaitable(entered):
+        if hasattr(entered, "__await__"):
             self._task = self._core.loop.create_task(self._wait_gate(entered))
         else:
             self._entered(entered)

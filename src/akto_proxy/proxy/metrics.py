@@ -56,14 +56,19 @@ class Values:
 
     def observe(self, name: str, labels: str, value: float) -> None:
         """Add one value to a histogram."""
+        row, bounds = self.row(name, labels)
+        row[bisect_left(bounds, value)] += 1
+        row[-1] += value
+
+    def row(self, name: str, labels: str) -> tuple[list[float], tuple[float, ...]]:
+        """The row that values of these labels are added to, and its bounds; the row stays the same."""
         bounds = METRICS[name].bounds
         table = self.histograms.setdefault(name, {})
         key = _bounded(name, table, labels)
         row = table.get(key)
         if row is None:
             row = table[key] = [0.0] * (len(bounds) + 2)
-        row[bisect_left(bounds, value)] += 1
-        row[-1] += value
+        return row, bounds
 
     def add(self, other: Values, *, gauges: bool = True) -> None:
         """Add another's numbers."""
@@ -103,16 +108,18 @@ class Meter:
     def __init__(self) -> None:
         self.values = Values()
         self._known: dict[tuple[str, ...], str] = {}
+        self._rows: dict[tuple[str, tuple[str, ...]], tuple[list[float], tuple[float, ...]]] = {}
 
     def observe(self, trace: Trace) -> None:
         """Count one exchange."""
-        values, route = self.values, trace.route or "none"
-        values.count("akto_proxy_exchanges_total", self._labels("exchange", trace.outcome, trace.verdict.label, route))
-        values.observe("akto_proxy_guard_duration_seconds", self._labels("route", route), trace.timing.guard / 1e6)
+        route, timing = trace.route or "none", trace.timing
+        labels = self._labels("exchange", trace.outcome, trace.verdict.label, route)
+        self.values.count("akto_proxy_exchanges_total", labels)
+        self._add("akto_proxy_guard_duration_seconds", "route", (route,), timing.guard / 1e6)
         for made in trace.decisions:
             self._decided(made)
         if trace.upstream_status:
-            self._answered(trace, operation(trace))
+            self._answered(trace, operation(trace), route)
 
     def _decided(self, made: Decision) -> None:
         names = self._labels("decision", made.rule, made.category, made.action.label, made.direction.value)
@@ -120,25 +127,32 @@ class Meter:
         if made.bypassed:
             self.values.count("akto_proxy_bypassed_checks_total", self._labels("bypassed", made.rule))
 
-    def _answered(self, trace: Trace, name: str) -> None:
+    def _answered(self, trace: Trace, name: str, route: str) -> None:
         error = trace.outcome if trace.status >= 500 or trace.outcome.startswith("upstream_") else ""
-        values, usage = self.values, trace.usage
-        labels = self._labels("operation", name, error)
-        values.observe("gen_ai_server_request_duration_seconds", labels, trace.timing.total / 1e6)
-        route = self._labels("route", trace.route or "none")
-        values.observe("akto_proxy_upstream_first_byte_seconds", route, trace.timing.upstream_first / 1e6)
-        if trace.streamed and trace.timing.first_byte:
-            first = trace.timing.first_byte / 1e6
-            values.observe("gen_ai_server_time_to_first_token_seconds", self._labels("first", name), first)
+        add, usage, timing = self._add, trace.usage, trace.timing
+        add("gen_ai_server_request_duration_seconds", "operation", (name, error), timing.total / 1e6)
+        add("akto_proxy_upstream_first_byte_seconds", "route", (route,), timing.upstream_first / 1e6)
+        if trace.streamed and timing.first_byte:
+            first = timing.first_byte / 1e6
+            add("gen_ai_server_time_to_first_token_seconds", "first", (name,), first)
             if not error and not usage.estimated and usage.completion > 1:
-                each = (trace.timing.total / 1e6 - first) / (usage.completion - 1)
-                values.observe(
-                    "gen_ai_server_time_per_output_token_seconds", self._labels("first", name), max(0.0, each)
-                )
+                each = (timing.total / 1e6 - first) / (usage.completion - 1)
+                add("gen_ai_server_time_per_output_token_seconds", "first", (name,), max(0.0, each))
         if not usage.estimated:
             for kind, tokens in (("input", usage.prompt), ("output", usage.completion)):
                 if tokens:
-                    values.observe("gen_ai_client_token_usage", self._labels("tokens", name, kind), tokens)
+                    add("gen_ai_client_token_usage", "tokens", (name, kind), tokens)
+
+    def _add(self, name: str, kind: str, words: tuple[str, ...], value: float) -> None:
+        """Add one value to a histogram: `observe` of `values`, with what it looks up remembered."""
+        found = self._rows.get((name, words))
+        if found is None:
+            if len(self._rows) >= 4 * MAX_SERIES:
+                self._rows.clear()
+            found = self._rows[name, words] = self.values.row(name, label(_LABELS[kind], words))
+        row, bounds = found
+        row[bisect_left(bounds, value)] += 1
+        row[-1] += value
 
     def _labels(self, kind: str, *words: str) -> str:
         key = (kind, *words)
