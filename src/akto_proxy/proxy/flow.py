@@ -2,7 +2,7 @@
 
 Everything happens in callbacks, in this order: `open` -> `body` -> (a connection) -> `up_head` -> `up_data`* ->
 `up_end`. Only dialling and a slow gate need a task. At any point `client_gone`, `check` (a time-out) or `up_lost` may
-end it; `_over` makes sure that it ends once. Nothing is sent that the exchange did not return.
+end it (see `ends`). Nothing is sent that the exchange did not return.
 
 A request is sent a second time only when the first cannot have been acted on: no connection was made, or the
 connection (kept or new) died while the kernel knows that not one byte of the request was acknowledged, or a kept
@@ -11,95 +11,26 @@ connection died without one byte of an answer and the method is idempotent. Once
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable
 from time import monotonic
-from typing import Protocol
 
 from akto_proxy.errors import UpstreamError
-from akto_proxy.exchange.face import AnswerMode, Ask, Exchange, Forward, Headers, Refusal, RequestHead
+from akto_proxy.exchange.face import AnswerMode, Ask, Exchange, Forward, Headers, Refusal
 from akto_proxy.proxy import heads
-from akto_proxy.proxy.answer import AnswerWriter
-from akto_proxy.proxy.books import Books
-from akto_proxy.proxy.core import Core, Late, Meter
-from akto_proxy.proxy.counters import count
-from akto_proxy.proxy.reader import Head
+from akto_proxy.proxy.core import Late
+from akto_proxy.proxy.ends import Ends
 from akto_proxy.proxy.upstream import UpstreamConnection
 
-_SKIP = 65536
-_COMMIT_WAIT = 30.0
 _DONE = b"[DONE]"
 """The event after which callers stop reading: with AUDIT=strict it counts as part of the last byte."""
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
-class Client(Protocol):
-    """The client connection as an exchange sees it."""
-
-    paused: bool
-    """Its socket is full."""
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-        ...
-
-    def answered(self, *, keep: bool) -> None:
-        """The answer is out: read the next request, or close."""
-        ...
-
-    def kill(self) -> None:
-        """Close at once: the answer cannot be finished honestly."""
-        ...
-
-
-class Flow:
+class Flow(Ends):
     """One exchange alive."""
 
-    __slots__ = (
-        "_answer",
-        "_body",
-        "_books",
-        "_client",
-        "_conn",
-        "_core",
-        "_exchange",
-        "_forward",
-        "_head",
-        "_held",
-        "_keepalive",
-        "_last_in",
-        "_last_out",
-        "_meter",
-        "_mode",
-        "_over",
-        "_parts",
-        "_read",
-        "_request",
-        "_retried",
-        "_size",
-        "_task",
-    )
-
-    def __init__(self, core: Core, client: Client, head: Head, request: RequestHead) -> None:
-        self._core = core
-        self._client = client
-        self._head = head
-        self._request = request
-        self._answer = AnswerWriter(head)
-        self._exchange: Exchange | None = None
-        self._forward: Forward | None = None
-        self._conn: UpstreamConnection | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._body: bytes | None = None
-        self._mode: AnswerMode | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._over = self._read = self._retried = self._held = False
-        self._keepalive = b""
-        self._meter: Meter | None = None
-        self._last_in = self._last_out = core.loop.time()
-        self._books = Books(core, monotonic())
+    __slots__ = ()
 
     # -- the client side
 
@@ -340,15 +271,6 @@ class Flow:
             return
         self._failed(error)
 
-    def up_flush(self) -> None:
-        """Send what the last read made."""
-        if self._answer.out and not self._held:
-            data = self._answer.take()
-            self._last_out = self._core.loop.time()
-            if not self._books.first_out:
-                self._books.first_out = monotonic()
-            self._client.write(data)
-
     def _take_head(self, status: int, headers: Headers, length: int) -> None:
         exchange = self._exchange
         assert exchange is not None
@@ -432,142 +354,3 @@ class Flow:
             self._finish()
         else:
             self._break_off()
-
-    # -- the ends
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal. The head of no answer was sent yet."""
-        if self._over:
-            return
-        self._core.count_refusal(refusal.reason)
-        if refusal.trace is not None and self._exchange is None:
-            self._core.keep_trace(refusal.trace)
-        self._drop_upstream()
-        answer = self._answer
-        answer.keep = answer.keep and not refusal.close and not self._core.draining and self._skippable()
-        try:
-            answer.whole(refusal.status, refusal.headers, refusal.body)
-        except heads.HeadError as error:
-            self._core.fault(error)
-            answer.keep = False
-            answer.whole(500, [], b"")
-        self._finish()
-
-    def _skippable(self) -> bool:
-        """What is still to come of the request is little and certain: read over it instead of closing."""
-        head = self._head
-        return self._read or (0 <= head.length <= _SKIP and not head.expect)
-
-    def _failed(self, error: UpstreamError) -> None:
-        """Upstream failed: a refusal if nothing was sent yet, else the exchange's last words."""
-        exchange = self._exchange
-        if self._over or exchange is None:
-            return
-        count(self._core.counters.upstream_errors, error.reason)
-        self._drop_upstream()
-        try:
-            if self._mode in (None, AnswerMode.WHOLE):
-                self._refuse(exchange.fail(error))
-            else:
-                self._break(exchange.abort(error))
-        except Exception as fault:  # noqa: BLE001  fail closed, whatever broke
-            self._fault(fault)
-
-    def _break(self, last: bytes) -> None:
-        """End an answer that began: properly if the exchange could say so in it, else by breaking the connection."""
-        if last and self._answer.chunked:
-            self._answer.emit(last)
-            self._answer.keep = False
-            self._end_answer()
-        else:
-            self._break_off()
-
-    def _break_off(self) -> None:
-        self.up_flush()
-        self._answer.keep = False
-        self._client.kill()
-        self._finish()
-
-    def _fault(self, error: BaseException) -> None:
-        """A bug of the house: nothing unchecked leaves."""
-        if self._over:
-            return
-        self._core.fault(error)
-        self._drop_upstream()
-        if self._mode in (None, AnswerMode.WHOLE):
-            self._answer.keep = False
-            self._refuse(self._core.refusal("internal", 500, "the proxy failed; nothing was passed on", self._request))
-            return
-        self._answer.out.clear()
-        self._break_off()
-
-    def _drop_upstream(self) -> None:
-        conn, self._conn = self._conn, None
-        if conn is not None:
-            conn.abort()
-        task, self._task = self._task, None
-        if task is not None and task is not asyncio.current_task(self._core.loop):
-            task.cancel()
-
-    def _abandon(self, exchange: Exchange | None, status: int) -> None:
-        """The exchange is over, and nobody waits for its answer."""
-        self._over = True
-        self._answer.out.clear()
-        if self._conn is not None or self._task is not None:
-            self._drop_upstream()
-        streamed = self._mode is AnswerMode.STREAM
-        self._books.close(exchange, status=status, streamed=streamed, client_gone=True)
-
-    def _finish(self) -> None:
-        """The exchange is over, and what is left of its answer goes out."""
-        if self._over:
-            return
-        self._over = True
-        if self._conn is not None or self._task is not None:
-            self._drop_upstream()
-        strict = self._core.options.strict
-        if not strict:
-            self.up_flush()
-        kept = self._books.close(
-            self._exchange,
-            status=self._answer.status or 499,
-            streamed=self._mode is AnswerMode.STREAM,
-            client_gone=False,
-        )
-        if not strict:
-            self._client.answered(keep=self._answer.keep)
-        elif not kept:
-            self._unrecorded()
-        elif self._core.commit is None:
-            self._release()
-        else:
-            self._held = True
-            self._task = self._core.loop.create_task(self._commit(self._core.commit()))
-
-    async def _commit(self, synced: Awaitable[None]) -> None:
-        """Hold the last byte until the trace is on the medium."""
-        try:
-            await asyncio.wait_for(synced, _COMMIT_WAIT)
-        except Exception as error:  # noqa: BLE001  what is not surely kept must not be passed on
-            self._core.fault(error)
-            self._unrecorded()
-            return
-        self._release()
-
-    def _release(self) -> None:
-        self._held = False
-        self.up_flush()
-        self._client.answered(keep=self._answer.keep)
-
-    def _unrecorded(self) -> None:
-        """AUDIT=strict and the trace could not be kept: the caller gets a refusal, or an answer without its end."""
-        self._answer.out.clear()
-        self._core.count_refusal("unrecorded")
-        if self._books.first_out:
-            self._client.kill()
-        else:
-            why = "The proxy could not keep a trace of this call, so it does not pass the answer on."
-            refusal = self._core.refusal("unrecorded", 503, why, self._request)
-            self._answer.keep = False
-            self._answer.whole(refusal.status, refusal.headers, refusal.body)
-        self._release()
