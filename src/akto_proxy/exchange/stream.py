@@ -304,6 +304,11 @@ class AnswerStream:
         parts = lane.parts
         while count:
             part = parts[0]
+            if not part.done and part.out is None and not lane.cumulative and len(part.text) <= count:
+                count -= len(part.text)  # nearly always: a whole part, as it came
+                part.waiting.open -= 1
+                parts.popleft()
+                continue
             take = min(len(part.text) - part.done, count)
             if part.out is not None:
                 part.out.append(part.text[part.done : part.done + take])

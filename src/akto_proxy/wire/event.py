@@ -75,7 +75,7 @@ class Event:
     @property
     def usage(self) -> Usage | None:
         """Tokens, when this event tells them."""
-        return usage(self.tree)
+        return usage(self.tree) if self.tree is not None else None
 
     def write(self, edits: dict[int, str]) -> bytes:
         """The event with the texts of some slots replaced, in the same framing; `raw` for `{}`.

@@ -63,15 +63,15 @@ class StreamReader:
             return self._keep(data)
         buffer = b"".join((self._rest, *self._parts, data)) if self._rest else data
         self._parts.clear()
-        find, events, at = self.framing.find, [], 0
-        while (end := find(buffer, max(at, self._searched))) >= 0:
-            self._searched = 0
+        find, events, at, size, since = self.framing.find, [], 0, len(buffer), self._searched
+        while at < size and (end := find(buffer, since)) >= 0:
             events.append(self._event(buffer[at:end]))
-            at = end
+            at = since = end
+        self._size = self._searched = 0
         self._rest = buffer[at:]
-        self._size = 0
-        self._searched = max(len(self._rest) - 4, 0)
-        self._check()
+        if self._rest:
+            self._searched = max(size - at - 4, 0)
+            self._check()
         return events
 
     def _keep(self, data: bytes) -> list[Event]:
