@@ -20,6 +20,7 @@ from training.cipher import cipher
 from training.grammar import Grammar
 from training.runs import runs
 from training.slots_languages import LANGUAGES
+from training.slots_thai import thai
 
 
 @dataclass(slots=True)
@@ -308,6 +309,8 @@ def _languages(c: random.Random, g: Grammar, size: float) -> Iterator[Item]:
             pool = tricky + plain + plain
             text = " ".join(c.sample(pool, c.randint(1, min(4, len(pool)))))
             yield Item(text, c.choice(["user", "user", "tool"]), 0, "", "", "gen.lang_benign", lang=lang)
+    for _ in range(int(600 * size)):
+        yield Item(thai(c), c.choice(["user", "user", "tool"]), 0, "", "", "gen.lang_benign", lang="th")
 
 
 def _harm(c: random.Random, g: Grammar, size: float) -> Iterator[Item]:
