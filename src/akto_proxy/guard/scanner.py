@@ -188,6 +188,7 @@ def _covered(found: list[Finding], piece: Finding) -> bool:
 
 
 def _add(found: list[Finding], finding: Finding) -> None:
-    """Keep what a reading showed unless the same rule already found it there."""
-    if not any(f.rule == finding.rule and f.start < finding.end and finding.start < f.end for f in found):
-        found.append(finding)
+    """Keep what a reading showed, unless its rule found it there as surely already; what that was less sure of goes."""
+    same = [f for f in found if f.rule == finding.rule and f.start < finding.end and finding.start < f.end]
+    if all(f.score < finding.score for f in same):
+        found[:] = [*(f for f in found if f not in same), finding]
