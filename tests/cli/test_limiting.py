@@ -205,6 +205,15 @@ def test_a_limit_by_endpoint(tmp_path: Path) -> None:
     run(tmp_path, work, {"name": "l", "limit": 1, "by": ["endpoint"]}, endpoints=endpoints)
 
 
+def test_a_refusal_before_the_body_is_read_says_what_clients_know(tmp_path: Path) -> None:
+    async def work(place: Place) -> None:
+        await place.call()
+        error = (await place.call()).json["error"]
+        assert (error["code"], error["type"]) == ("rate_limit_exceeded", "rate_limit_error")
+
+    run(tmp_path, work, {"name": "l", "limit": 1})
+
+
 def test_a_limit_by_model_and_what_its_refusal_says(tmp_path: Path) -> None:
     async def work(place: Place) -> None:
         assert await place.statuses(1, model="big") == [200]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from akto_proxy.wire.reply import block_tail, error_body, error_tail, keepalive, shape
+from akto_proxy.wire.reply import block_tail, error_body, error_kind, error_tail, keepalive, shape
 from akto_proxy.wire.route import resolve
 from akto_proxy.wire.stream import StreamReader
 
@@ -165,3 +165,19 @@ def test_an_event_of_the_caller_is_continued() -> None:
     made.feed(b'data: {"error":"x"}\n\n')
     assert payloads(block_tail(made, MESSAGE, event))[0]["id"] == "chatcmpl-1"
     assert shape(reader("/v1/responses", b'data: {"type":"error","message":"x"}\n\n')) == "responses"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (403, "permission_error"),
+        (429, "rate_limit_error"),
+        (502, "api_error"),
+    ],
+)
+def test_the_class_of_an_error_is_that_of_its_status(status, kind):
+    assert error_kind(status) == kind
+    _, body = error_body("anthropic", status, "no", "code", kind)
+    assert json.loads(body)["error"]["type"] == kind

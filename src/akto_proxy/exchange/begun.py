@@ -233,7 +233,7 @@ class Begun:
         return self._refusal(status, message, reason, reason)
 
     def _refusal(self, status: int, message: str, reason: str, code: str) -> Refusal:
-        content_type, body = reply.error_body(self._route.form, status, message, code, "invalid_request_error")
+        content_type, body = reply.error_body(self._route.form, status, message, code, reply.error_kind(status))
         headers = [
             (b"content-type", content_type),
             (b"x-akto-trace-id", self.id.encode("ascii")),

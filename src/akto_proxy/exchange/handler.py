@@ -15,7 +15,7 @@ from akto_proxy.exchange.face import Refusal, RequestHead
 from akto_proxy.exchange.masking import masked
 from akto_proxy.exchange.shared import Guard, Shared
 from akto_proxy.guard.absent import AbsentDetector
-from akto_proxy.wire.reply import error_body
+from akto_proxy.wire.reply import error_body, error_kind
 from akto_proxy.wire.route import Route, Target, canonical, resolve
 
 
@@ -148,7 +148,8 @@ def _matches(entry: str, method: str, path: str) -> bool:
 
 
 def _refusal(form: str, status: int, message: str, reason: str, trace_id: str = "") -> Refusal:
-    content_type, body = error_body(form, status, message, reason, "invalid_request_error")
+    code = "rate_limit_exceeded" if reason == "limited" else reason  # the word that clients know it by
+    content_type, body = error_body(form, status, message, code, error_kind(status))
     headers = [(b"content-type", content_type)]
     if trace_id:
         headers.append((b"x-akto-trace-id", trace_id.encode("ascii")))

@@ -65,10 +65,14 @@ def _error_type(status: int) -> str:
     return "validation" if status < 500 else "generation"
 
 
-def _anthropic_type(status: int) -> str:
-    names = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large"}
-    names |= {429: "rate_limit_error", 529: "overloaded_error"}
+def error_kind(status: int) -> str:
+    """The class of an error by its status, in the words that OpenAI's and Anthropic's clients share."""
+    names = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
     return names.get(status, "invalid_request_error" if status < 500 else "api_error")
+
+
+def _anthropic_type(status: int) -> str:
+    return {404: "not_found_error", 413: "request_too_large", 529: "overloaded_error"}.get(status) or error_kind(status)
 
 
 def shape(reader: StreamReader, event: Event | None = None) -> str:
