@@ -15,13 +15,14 @@ from akto_proxy.proxy.core import Core, Token
 class Books:
     """The times of one exchange (monotonic seconds, 0 means not yet) and its place in the gate."""
 
-    __slots__ = ("_core", "first_out", "started", "token", "up_first")
+    __slots__ = ("_core", "ended", "first_out", "started", "token", "up_first")
 
     def __init__(self, core: Core, started: float) -> None:
         self._core = core
         self.started = started
         self.up_first = 0.0
         self.first_out = 0.0
+        self.ended = 0.0
         self.token: Token = None
 
     def close(self, exchange: Exchange | None, *, status: int, streamed: bool, client_gone: bool) -> bool:
@@ -49,7 +50,7 @@ class Books:
             self._core.fault(error)
 
     def _trace(self, exchange: Exchange, status: int, client_gone: bool) -> Trace | None:
-        now = monotonic()
+        now = self.ended or monotonic()
         start = self.started
         try:
             return exchange.trace(

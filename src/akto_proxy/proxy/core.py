@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from akto_proxy.errors import StorageError
 from akto_proxy.exchange.face import Ask, Handler, Headers, Refusal, RequestHead
 from akto_proxy.model import Finding, Trace
+from akto_proxy.proxy.cohort import Cohort
 from akto_proxy.proxy.counters import Counters, count
 from akto_proxy.proxy.options import ProxyOptions
 from akto_proxy.proxy.pool import Pool
@@ -92,6 +93,16 @@ class Core:
     draining: bool = False
     prefix: bytes = b""
     authority: bytes = b""
+    requests: Cohort = field(init=False)
+    """Requests whose body was read."""
+    answers: Cohort = field(init=False)
+    """Answers that are whole."""
+    closing: Cohort = field(init=False)
+    """Exchanges whose answer left, and whose books are still open."""
+
+    def __post_init__(self) -> None:
+        soon = self.loop.call_soon
+        self.requests, self.answers, self.closing = (Cohort(soon, self.fault) for _ in range(3))
 
     def refusal(self, reason: str, status: int, message: str, head: RequestHead | None) -> Refusal:
         """A refusal of the shell's own, in the route's form. Always closes the connection when the form was wrong."""

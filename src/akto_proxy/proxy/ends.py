@@ -197,24 +197,26 @@ class Ends:
         self._over = True
         if self._conn is not None or self._task is not None:
             self._drop_upstream()
-        strict = self._core.options.strict
-        if not strict:
+        if not self._core.options.strict:
             self.up_flush()
-        kept = self._books.close(
-            self._exchange,
-            status=self._answer.status or 499,
-            streamed=self._mode is AnswerMode.STREAM,
-            client_gone=False,
-        )
-        if not strict:
+            self._books.ended = monotonic()
+            self._core.closing.add(self._close)
             self._client.answered(keep=self._answer.keep)
-        elif not kept:
+        elif not self._close():
             self._unrecorded()
         elif self._core.commit is None:
             self._release()
         else:
             self._held = True
             self._task = self._core.loop.create_task(self._commit(self._core.commit()))
+
+    def _close(self) -> bool:
+        return self._books.close(
+            self._exchange,
+            status=self._answer.status or 499,
+            streamed=self._mode is AnswerMode.STREAM,
+            client_gone=False,
+        )
 
     async def _commit(self, synced: Awaitable[None]) -> None:
         """Hold the last byte until the trace is on the medium."""

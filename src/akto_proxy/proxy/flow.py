@@ -55,11 +55,18 @@ class Flow(Ends):
         self._read = True
         if self._over:
             return
-        if self._exchange is None:
-            self._body = body
+        self._body = body
+        if self._exchange is not None:
+            self._core.requests.add(self._ask)
+
+    def _ask(self) -> None:
+        """What the exchange says of the request."""
+        exchange, body = self._exchange, self._body
+        self._body = None
+        if self._over or exchange is None or body is None:
             return
         try:
-            result = self._exchange.request(body)
+            result = exchange.request(body)
         except Exception as error:  # noqa: BLE001  fail closed, whatever broke
             self._fault(error)
             return
@@ -192,7 +199,7 @@ class Flow(Ends):
             return
         self._exchange = opened
         if self._body is not None:
-            self.body(self._body)
+            self._core.requests.add(self._ask)
         elif self._head.expect:
             self._client.write(heads.CONTINUE)
 
@@ -252,6 +259,12 @@ class Flow(Ends):
 
     def up_end(self) -> None:
         """The answer is whole."""
+        if self._mode is AnswerMode.WHOLE:
+            self._core.answers.add(self._ended)
+        else:
+            self._ended()
+
+    def _ended(self) -> None:
         if self._over:
             return
         try:
