@@ -1,8 +1,8 @@
 """The running product under load, its parts killed with SIGKILL one after the other at random moments.
 
 What a caller saw the last byte of is in the store exactly once, and the chain verifies. `server` is the collector with
-the store inside: one process here. With AUDIT=strict nothing may be missing; by default at most the one exchange that
-a worker was finishing at the moment it was killed.
+the store inside: one process here. With AUDIT=strict nothing may be missing; by default at most those that a
+worker was finishing in the turn of its loop in which it was killed: no more than there are callers.
 """
 
 import json
@@ -156,6 +156,6 @@ def test_every_answer_a_caller_saw_is_kept_once_whatever_is_killed(start_product
     print(f"{seen}, {len(missing)} without a trace, {sum(marks.values())} traces")  # noqa: T201  the figure for the docs
     assert len(callers.completed) > 5 * rounds
     assert not [name for name, times in marks.items() if times != 1], "a call is kept twice"
-    assert len(missing) <= (0 if audit == "strict" else workers_killed)
+    assert len(missing) <= (0 if audit == "strict" else workers_killed * CALLERS)
     proof = subprocess.run(["akto-proxy", "audit", "verify"], env=product.environ, capture_output=True, text=True)
     assert proof.returncode == 0, proof.stdout + proof.stderr
