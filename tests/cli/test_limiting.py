@@ -184,7 +184,7 @@ def test_a_limit_by_who_calls(tmp_path: Path, field: str) -> None:
         assert await place.statuses(3, headers=who("a")) == [200, 200, 429]
         assert await place.statuses(3, headers=who("bb")) == [200, 200, 429]
 
-    run(tmp_path, work, {"name": "l", "limit": 2, "by": [field]}, trusted_proxies=["127.0.0.0/8"])
+    run(tmp_path, work, {"name": "l", "limit": 2, "per": "1h", "by": [field]}, trusted_proxies=["127.0.0.0/8"])
 
 
 def test_a_limit_by_a_combination(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "refused where the policy is closed",
         f"{OURS}::test_what_cannot_be_read_does_not_pass_a_closed_policy",
     ),
-    ("model server", "is not there", "502 at once", "proxy/test_flow.py::test_nobody_listens_upstream"),
+    ("model server", "is not there", "502 at once", "proxy/test_ends.py::test_nobody_listens_upstream"),
     (
         "model server",
         "a kept connection died",
@@ -97,7 +97,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "the model server is slowed, memory is bounded",
         "proxy/test_flow.py::test_a_slow_reader_slows_the_model_server",
     ),
-    ("proxy", "a bug in the guard", "nothing passes", "proxy/test_flow.py::test_a_bug_in_the_guard_lets_nothing_pass"),
+    ("proxy", "a bug in the guard", "nothing passes", "proxy/test_ends.py::test_a_bug_in_the_guard_lets_nothing_pass"),
     (
         "proxy",
         "a storm of policy reloads",
