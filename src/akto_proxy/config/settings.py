@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from akto_proxy.config.mistakes import expected
 from akto_proxy.errors import ConfigError
 
 CONFIG_VARIABLE = "AKTO_PROXY_CONFIG"
@@ -387,7 +388,7 @@ def _sentence(problem: Any, path: str, from_environ: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f"did you mean `{near[0]}`?" if near else "docs/settings.md lists all of them"
         return f"{path or 'settings'}: {key}: no such setting; {hint}"
-    message = _expected(problem)
+    message = expected(problem)
     if not key:
         return f"{path or 'settings'}: {message}"
     see = f"see docs/settings.md#{name}"
@@ -402,25 +403,6 @@ _KINDS = {
     type(None): "nothing",
 }  # fmt: skip
 """Values of a YAML file in the words of people who write it."""
-_EXPECTED = {
-    "int_parsing": "expected a whole number", "int_type": "expected a whole number",
-    "int_from_float": "expected a whole number", "float_parsing": "expected a number",
-    "float_type": "expected a number", "bool_parsing": "expected true or false", "bool_type": "expected true or false",
-    "string_type": "expected a text", "list_type": "expected a list", "tuple_type": "expected a list",
-    "dict_type": "expected `name: value` lines", "missing": "must be given",
-    "greater_than_equal": "expected {ge} or more", "greater_than": "expected more than {gt}",
-    "less_than_equal": "expected {le} or less", "less_than": "expected less than {lt}",
-    "literal_error": "expected {expected}", "enum": "expected {expected}",
-    "json_invalid": "expected JSON",
-}  # fmt: skip
-"""Pydantic's kinds of mistakes in our words; what is not here is said as pydantic says it."""
-
-
-def _expected(problem: Any) -> str:
-    words = _EXPECTED.get(problem["type"])
-    if words is None:
-        return str(problem["msg"]).removeprefix("Value error, ")
-    return words.format(**problem.get("ctx", {}))
 
 
 def misspelt(environ: Mapping[str, str]) -> list[tuple[str, str]]:

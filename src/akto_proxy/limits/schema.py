@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from akto_proxy.config.mistakes import Listed, expected
 from akto_proxy.errors import ConfigError
 from akto_proxy.model import Trace
 
@@ -56,7 +57,7 @@ class Limit(BaseModel):
     burst: Annotated[float, Field(ge=0, le=1e12)] = 0.0
     strict: bool = False
     mode: Literal["enforce", "shadow"] = "enforce"
-    only: dict[By, tuple[str, ...]] = Field(default_factory=dict)
+    only: dict[By, Listed] = Field(default_factory=dict)
     prices: dict[str, tuple[float, float]] = Field(default_factory=dict)
     reserve: Annotated[int, Field(ge=0, le=10_000_000)] = 512
     away: Literal["local", "closed"] = "local"
@@ -192,8 +193,7 @@ def parse_limits(entries: Sequence[dict[str, Any]]) -> tuple[Limit, ...]:
             name = entry.get("name", number)
             for problem in error.errors():
                 key = ".".join(str(part) for part in problem["loc"])
-                message = str(problem["msg"]).removeprefix("Value error, ")
-                wrong.append(f"limits[{name}]{f'.{key}' if key else ''}: {message}; see docs/limits.md")
+                wrong.append(f"limits[{name}]{f'.{key}' if key else ''}: {expected(problem)}; see docs/limits.md")
         except TypeError:
             wrong.append(f"limits[{number}]: keys must be names; see docs/limits.md")
     twice = {limit.name for limit in made if sum(other.name == limit.name for other in made) > 1}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from akto_proxy.config.mistakes import Listed, expected
 from akto_proxy.errors import ConfigError
 from akto_proxy.model import Severity
 from akto_proxy.watch.expression import Expression
@@ -50,11 +51,11 @@ class Rule(_Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     when: str
     severity: Level | None = None
-    group: tuple[str, ...] = ("subject",)
+    group: Listed = ("subject",)
     count: Annotated[int, Field(ge=1, le=1000)] = 1
     per: Span = 300.0
     cooldown: Span = 900.0
-    channels: tuple[str, ...] = ()
+    channels: Listed = ()
     respond: Response | None = None
     _when: Expression = PrivateAttr()
 
@@ -113,7 +114,7 @@ class Escalation(_Strict):
 
     after: Span = 1800.0
     severity: Level = Severity.HIGH
-    channels: tuple[str, ...] = ()
+    channels: Listed = ()
 
 
 class AlertConfig(_Strict):
@@ -176,8 +177,7 @@ def parse_alerts(data: dict[str, Any]) -> AlertConfig:
         return AlertConfig(**data)
     except ValidationError as error:
         lines = [
-            f"alerts.{'.'.join(str(part) for part in problem['loc'])}: "
-            f"{str(problem['msg']).removeprefix('Value error, ')}; see docs/watch.md"
+            f"alerts.{'.'.join(str(part) for part in problem['loc'])}: {expected(problem)}; see docs/watch.md"
             for problem in error.errors()
         ]
         raise ConfigError("\n".join(lines)) from None

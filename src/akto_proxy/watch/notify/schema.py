@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from akto_proxy.config.mistakes import expected
 from akto_proxy.errors import ConfigError
 from akto_proxy.model import Severity
 from akto_proxy.watch.schema import Level
@@ -104,8 +105,7 @@ def parse_channels(entries: Sequence[dict[str, Any]], environ: Mapping[str, str]
         except ValidationError as error:
             for problem in error.errors():
                 key = ".".join(str(part) for part in problem["loc"])
-                message = str(problem["msg"]).removeprefix("Value error, ")
-                wrong.append(f"notify[{name}]{f'.{key}' if key else ''}: {message}; see docs/watch.md")
+                wrong.append(f"notify[{name}]{f'.{key}' if key else ''}: {expected(problem)}; see docs/watch.md")
         except ConfigError as error:
             wrong.append(str(error))
     names = [channel.name for channel in made]
