@@ -1,4 +1,4 @@
-"""Mistakes in a settings file, in the words of those who write it: a list, not a tuple; `name: value` lines, not a dict.
+"""Mistakes in a settings file, in the words of those who write YAML: a list, not a tuple; lines, not a dict.
 
 Trade-off: kinds that pydantic may add later are said as pydantic says them.
 """
