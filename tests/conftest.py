@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,8 +71,12 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120.0)
 
 @pytest.fixture(scope="session")
 def start_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Product]]:
-    """Starts `akto-proxy up` (or another command) with extra variables; everything is stopped at the end."""
+    """Starts `akto-proxy up` (or another command) with extra variables; everything is stopped at the end.
+
+    The first one compiles its rules, as on a new machine; the others find that on disk.
+    """
     running: list[Product] = []
+    compiled = tmp_path_factory.mktemp("compiled")
 
     def start(*arguments: str, **variables: str) -> Product:
         folder = tmp_path_factory.mktemp("product")
@@ -87,6 +92,7 @@ def start_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             **variables,
         }
         output = folder / "output.txt"
+        shutil.copytree(compiled, Path(environ["DATA_DIR"]) / "cache", dirs_exist_ok=True)
         with output.open("wb") as sink:
             process = subprocess.Popen(
                 ["akto-proxy", *(arguments or ("up",))], env=environ, cwd=folder, stdout=sink, stderr=sink
@@ -99,6 +105,7 @@ def start_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             wait_for(product.proxy + "/readyz", process)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{product.printed()[-2000:]}") from None
+        shutil.copytree(Path(environ["DATA_DIR"]) / "cache", compiled, dirs_exist_ok=True)
         return product
 
     yield start

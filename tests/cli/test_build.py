@@ -17,7 +17,7 @@ CUSTOM = (Rule("custom:p:0", "CUSTOM", "custom", r"badge \d{4}"),)
 
 
 def policy(pattern: str) -> str:
-    rule = f"{{regex: '{pattern}', match: [xx], no_match: [y], action: block}}"
+    rule = f"{{regex: '{pattern}', match: [xxy], no_match: [y], action: block}}"
     return f"version: 1\npolicies:\n  - name: own\n    rules: [{rule}]\n"
 
 
@@ -62,3 +62,14 @@ def test_the_pages_find_the_database_that_the_guard_compiled(tmp_path: Path):
 def test_an_unknown_pack_is_told_with_the_known_ones():
     with pytest.raises(Exception, match=r"no pack `nope`; there are: .*pci-dss"):
         build.pack("nope")
+
+
+def test_a_reload_that_leaves_the_rules_alone_builds_no_engine(tmp_path: Path):
+    here = load({"DATA_DIR": str(tmp_path)})
+    first = build.guard(here, parse_policies(policy("xx+"), "own.yaml"))
+    other = policy("xx+").replace("action: block", "action: alert")
+    second = build.guard(here, parse_policies(other, "own.yaml"))
+    third = build.guard(here, parse_policies(policy("xy+"), "own.yaml"))
+    assert first.policies.version != second.policies.version
+    assert first.scanner.engine is second.scanner.engine
+    assert third.scanner.engine is not first.scanner.engine

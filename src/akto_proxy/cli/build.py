@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import yaml
 
@@ -40,6 +41,8 @@ DEFAULT_PACK = "default"
 SCANNED = frozenset(("prompt-attack", "harm", "names"))
 """The detectors that `akto-proxy scan` runs beside the rules."""
 COMMON_PATH = "/v1/chat/completions"
+_IN_USE: WeakValueDictionary[tuple[str, frozenset[str], Path | None], Engine] = WeakValueDictionary()
+"""The engines of this process by rules, allow-list and cache: a reload that leaves the rules alone builds none."""
 
 
 def shipped_rules() -> list[Rule]:
@@ -128,13 +131,18 @@ def engine(
     """An engine for `rules`, its database taken from or put into `cache` (None: compiled each time).
 
     `custom` are those of the rules that a person wrote: where they are compiled, it is in a process that can be killed.
+    An engine for the same that is in use here is given again.
 
     Raises:
         PolicyError: a custom rule takes too long or too much to compile; the message names it.
     """
+    key = (fingerprint(rules), allow, cache)
+    known = _IN_USE.get(key)
+    if known is not None:
+        return known
     path = _place(rules, cache)
     kept = database(rules, cache, custom, deadline=deadline) if custom else _bytes(path)
-    built = Engine(rules, database=kept, allow=allow)
+    built = _IN_USE[key] = Engine(rules, database=kept, allow=allow)
     if path is not None and (fresh := built.dump()) != kept:  # none was kept, or one that did not fit this machine
         _keep(path, fresh)
     return built

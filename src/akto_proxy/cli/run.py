@@ -23,7 +23,7 @@ from akto_proxy.cli.ship import ship
 from akto_proxy.cli.supervisor import Part, Supervisor
 from akto_proxy.cli.targets import INGEST_KEY, demo_port, demo_url
 from akto_proxy.config.keys import key_of
-from akto_proxy.config.settings import Settings, load
+from akto_proxy.config.settings import CONFIG_VARIABLE, Settings, load
 from akto_proxy.demo.server import serve_demo
 
 _log = structlog.get_logger("akto_proxy")
@@ -35,7 +35,7 @@ def up(config: Config = "") -> None:
 
     Without APP_URL a built-in demonstration endpoint stands in, and three calls show what the proxy does.
     """
-    settings = load(os.environ, config or None)
+    settings = _settings(config)
     prepare(settings, server=True)
     parts = [*workers(settings), Part("shipper", ship, (settings, True)), Part("server", serve, (settings,))]
     if settings.demo:
@@ -48,7 +48,7 @@ def proxy(config: Config = "") -> None:
 
     Traces go to AKTO_API_BASE_URL; without one they stay in the spool until a server comes.
     """
-    settings = load(os.environ, config or None)
+    settings = _settings(config)
     prepare(settings, server=False)
     parts = [*workers(settings), Part("shipper", ship, (settings, False))]
     if settings.demo:
@@ -66,6 +66,13 @@ def server(config: Config = "") -> None:
     supervisor.start()
     Console(stderr=True).print(f"Collector and dashboard: http://{settings.server_host}:{settings.server_port}")
     supervisor.run()
+
+
+def _settings(config: str) -> Settings:
+    """The settings; the mold of the workers, which gets no arguments, reads the same file."""
+    if config:
+        os.environ[CONFIG_VARIABLE] = config
+    return load(os.environ)
 
 
 def serve(settings: Settings, alone: bool = False) -> None:
@@ -110,7 +117,8 @@ def workers(settings: Settings) -> list[Part]:
         _log.error("no metrics: another program has the admin port", port=settings.admin_port, fix="change ADMIN_PORT")
         told = told.model_copy(update={"admin_port": 0})
     grace = settings.drain_timeout + 5
-    return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
+    names = [f"worker-{n}" for n in range(settings.worker_count)]
+    return [Part(name, worker.main, (told, n), True, grace, molded=True) for n, name in enumerate(names)]
 
 
 def taken(host: str, port: int) -> bool:

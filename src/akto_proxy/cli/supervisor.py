@@ -2,7 +2,8 @@
 
 A part that dies is started again, slower each time it dies young, and nobody else is disturbed. SIGTERM and SIGINT stop
 all (workers first, so that what they recorded is still shipped); SIGHUP, or a changed policy file, makes the parts that
-can reload do so at once. Each part is a fresh interpreter: forking a process that has threads and event loops is a bet.
+can reload do so at once. Each part is a fresh interpreter, as forking a process that has threads and event loops is a
+bet, or is forked from one that never had any: the mold (`mold.py`), which imported and built what the part needs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import structlog
 
 from akto_proxy.cli import logs
+from akto_proxy.cli.parent import die_with
 from akto_proxy.cli.pulled import Stamp, stamp
 from akto_proxy.errors import AktoProxyError
 
@@ -34,6 +36,7 @@ _YOUNG = 10.0
 _LONGEST_WAIT = 30.0
 _LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that would end an interpreter which has no handler for them yet."""
+_MOLD = "akto_proxy.cli.mold"
 CANNOT = 78
 """Exit code of a part that cannot run as things are (EX_CONFIG of sysexits.h): a failed start, however slow it was."""
 WAIT = 15.0
@@ -45,7 +48,8 @@ class Part:
     """A process to keep running; `reloads` ones get SIGHUP.
 
     Parts stop in the order they are listed and start in the opposite one, so a part may rely on those after it. Where
-    `port` is given, the parts before it wait until it listens on loopback (or WAIT seconds have passed).
+    `port` is given, the parts before it wait until it listens on loopback (or WAIT seconds have passed). `molded` ones
+    are forked from the mold.
     """
 
     name: str
@@ -54,12 +58,13 @@ class Part:
     reloads: bool = False
     grace: float = 10.0
     port: int = 0
+    molded: bool = False
 
 
 @dataclass(slots=True)
 class _Running:
     part: Part
-    process: SpawnProcess | None = None
+    process: BaseProcess | None = None
     began: float = 0.0
     failures: int = 0
     due: float = 0.0
@@ -111,7 +116,8 @@ class Supervisor:
     def turn(self, seconds: float) -> None:
         """Wait up to `seconds` for something to happen, and do what it asks for."""
         alive = {item.process.sentinel: item for item in self._running if item.process is not None}
-        for sentinel in wait(list(alive), timeout=seconds):
+        soonest = min((item.due for item in self._running if item.process is None), default=float("inf"))
+        for sentinel in wait(list(alive), timeout=max(0.0, min(seconds, soonest - self.clock()))):
             self._died(alive[sentinel])  # type: ignore[index]  # what `wait` gives is what it was given
         now = self.clock()
         for item in self._running:
@@ -128,9 +134,15 @@ class Supervisor:
             time.sleep(0.02)
 
     def _start(self, item: _Running) -> None:
-        context = multiprocessing.get_context("spawn")
-        item.process = context.Process(
-            target=_run_part, args=(os.getpid(), item.part.target, *item.part.arguments), name=item.part.name
+        multiprocessing.set_forkserver_preload([_MOLD])
+        make: Callable[..., BaseProcess] = (
+            multiprocessing.get_context("forkserver").Process
+            if item.part.molded
+            else multiprocessing.get_context("spawn").Process
+        )
+        parent = 0 if item.part.molded else os.getpid()
+        item.process = make(
+            target=_run_part, args=(parent, item.part.target, *item.part.arguments), name=item.part.name
         )
         signal.pthread_sigmask(signal.SIG_BLOCK, _LATER)  # inherited: the part takes them once it can
         item.process.start()
@@ -201,24 +213,20 @@ class Supervisor:
 
 
 def _run_part(parent: int, target: Callable[..., None], *arguments: Any) -> None:
-    """In the child: die with the parent (a killed supervisor must not leave workers behind), then run the part."""
-    _die_with(parent)
+    """In the child: die with the parent (a killed supervisor must not leave workers behind), then run the part.
+
+    `parent` is its process id, 0 for the mold: that ends with the supervisor.
+    """
+    if not parent:
+        from akto_proxy.cli import mold  # in a process that the mold forked it is there
+
+        parent = mold.PID
+    die_with(parent)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.follow_signals()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _LATER)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*_LATER, signal.SIGTERM))
     try:
         target(*arguments)
     except AktoProxyError as error:
         _log.error("a part cannot run", reason=str(error))
         sys.exit(CANNOT)
-
-
-def _die_with(parent: int) -> None:
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG, Linux only
-    except (OSError, AttributeError):
-        return
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
