@@ -277,3 +277,25 @@ async def test_in_akto_mode_our_own_collector_understands_us(
     # Akto has no word for a redaction: over its form it arrives as an alert.
     assert (found.verdict, found.user, found.session, found.prompt_tokens) == (Action.ALERT, "u", "s", 3)
     spool.close()
+
+
+async def test_a_trickle_is_gathered_and_a_backlog_is_not_kept_waiting(root: Path) -> None:
+    taken: list[int] = []
+    spool, fake = new_spool(root), Fake()
+    for number in range(40):
+        spool.append(record(number))
+
+    async def sleep(seconds: float) -> None:
+        assert seconds == 0.2
+        taken.append(len(fake.taken))
+        if len(taken) == 1:
+            spool.append(record(40))
+        if len(taken) == 4:
+            raise asyncio.CancelledError
+
+    options = ShipperOptions(batch_bytes=5_000, poll=0.2)
+    shipper = Shipper(root, fake, options, clock=Clock(), random=lambda: 0.5, sleep=sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await shipper.run()
+    assert 30 < taken[0] <= 40, "of the backlog, only what fills no batch waited"
+    assert taken[-1] == 41

@@ -1,8 +1,8 @@
-"""What workers are forked from: a process that imported what they run, built their guard once, and does nothing else.
+"""What parts are forked from: a process that imported what they run, built the guard once, and does nothing else.
 
 The fork server of `multiprocessing` can only import, so importing this module fills it. A worker that was killed serves
-again in a tenth of a second, and all share the pages of code, rules and models. The price: one process more. What a
-changed policy changed is built by each worker itself; a mold that could not be filled makes starts slow, not wrong.
+again in a tenth of a second, and all parts share the pages of code, rules and models. The price: one process more.
+What a changed policy changed each worker builds itself; a mold that could not be filled makes starts slow, not wrong.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ PID = os.getpid()
 
 
 def _fill() -> Guardrails | None:
-    # Who stops all processes at once must not end this one before the workers that drain: they take SIGTERM themselves.
+    # Who stops all processes at once must not end this one before the workers that drain; they take SIGTERM themselves.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
-    die_with(os.getppid(), signal.SIGKILL)  # the fork server itself would wait for its workers, and they for it
+    die_with(os.getppid(), signal.SIGKILL)  # the fork server itself would wait for the parts, and they for it
     try:
         settings = load(os.environ)
         logs.setup(settings.log_level, settings.log_format)

@@ -27,6 +27,7 @@ from akto_proxy.config.settings import CONFIG_VARIABLE, Settings, load
 from akto_proxy.demo.server import serve_demo
 
 _log = structlog.get_logger("akto_proxy")
+MOLD = "akto_proxy.cli.mold"
 Config = Annotated[str, typer.Option("--config", help="YAML settings file (docs/settings.md).", metavar="FILE")]
 
 
@@ -117,8 +118,7 @@ def workers(settings: Settings) -> list[Part]:
         _log.error("no metrics: another program has the admin port", port=settings.admin_port, fix="change ADMIN_PORT")
         told = told.model_copy(update={"admin_port": 0})
     grace = settings.drain_timeout + 5
-    names = [f"worker-{n}" for n in range(settings.worker_count)]
-    return [Part(name, worker.main, (told, n), True, grace, molded=True) for n, name in enumerate(names)]
+    return [Part(f"worker-{n}", worker.main, (told, n), True, grace) for n in range(settings.worker_count)]
 
 
 def taken(host: str, port: int) -> bool:
@@ -134,7 +134,7 @@ def taken(host: str, port: int) -> bool:
 
 def run(settings: Settings, parts: list[Part], *, server: bool) -> None:
     """Start the parts, say where they are and what is not well, and stay until told to stop."""
-    supervisor = Supervisor(parts, pulled.watched(settings))
+    supervisor = Supervisor(parts, pulled.watched(settings), mold=MOLD)
     supervisor.start()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     opening.start(settings, console, server=server)

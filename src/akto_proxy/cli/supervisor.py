@@ -36,7 +36,6 @@ _YOUNG = 10.0
 _LONGEST_WAIT = 30.0
 _LATER = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that would end an interpreter which has no handler for them yet."""
-_MOLD = "akto_proxy.cli.mold"
 CANNOT = 78
 """Exit code of a part that cannot run as things are (EX_CONFIG of sysexits.h): a failed start, however slow it was."""
 WAIT = 15.0
@@ -48,8 +47,7 @@ class Part:
     """A process to keep running; `reloads` ones get SIGHUP.
 
     Parts stop in the order they are listed and start in the opposite one, so a part may rely on those after it. Where
-    `port` is given, the parts before it wait until it listens on loopback (or WAIT seconds have passed). `molded` ones
-    are forked from the mold.
+    `port` is given, the parts before it wait until it listens on loopback (or WAIT seconds have passed).
     """
 
     name: str
@@ -58,7 +56,6 @@ class Part:
     reloads: bool = False
     grace: float = 10.0
     port: int = 0
-    molded: bool = False
 
 
 @dataclass(slots=True)
@@ -78,11 +75,13 @@ class Supervisor:
         parts: what to run.
         watched: files whose change means reload, as SIGHUP does.
         clock: seconds that only grow.
+        mold: the module that what all parts are forked from imports; without one, each is a fresh interpreter.
     """
 
     parts: Sequence[Part]
     watched: Sequence[Path] = ()
     clock: Callable[[], float] = time.monotonic
+    mold: str = ""
     _running: list[_Running] = field(default_factory=list)
     _stopping: bool = False
     _reload: bool = False
@@ -134,13 +133,13 @@ class Supervisor:
             time.sleep(0.02)
 
     def _start(self, item: _Running) -> None:
-        multiprocessing.set_forkserver_preload([_MOLD])
+        multiprocessing.set_forkserver_preload([self.mold] if self.mold else [])
         make: Callable[..., BaseProcess] = (
             multiprocessing.get_context("forkserver").Process
-            if item.part.molded
+            if self.mold
             else multiprocessing.get_context("spawn").Process
         )
-        parent = 0 if item.part.molded else os.getpid()
+        parent = self.mold or os.getpid()
         item.process = make(
             target=_run_part, args=(parent, item.part.target, *item.part.arguments), name=item.part.name
         )
@@ -212,16 +211,12 @@ class Supervisor:
                 item.process.join(5)
 
 
-def _run_part(parent: int, target: Callable[..., None], *arguments: Any) -> None:
+def _run_part(parent: int | str, target: Callable[..., None], *arguments: Any) -> None:
     """In the child: die with the parent (a killed supervisor must not leave workers behind), then run the part.
 
-    `parent` is its process id, 0 for the mold: that ends with the supervisor.
+    `parent` is its process id, or the module of the mold: that ends with the supervisor.
     """
-    if not parent:
-        from akto_proxy.cli import mold  # in a process that the mold forked it is there
-
-        parent = mold.PID
-    die_with(parent)
+    die_with(parent if isinstance(parent, int) else sys.modules[parent].PID)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.follow_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*_LATER, signal.SIGTERM))

@@ -44,7 +44,10 @@ _log = structlog.get_logger("akto_proxy.shipper")
 
 @dataclass(frozen=True, slots=True)
 class ShipperOptions:
-    """Bytes of a batch, and seconds: between looks when idle, of the first and longest wait, when a person must act."""
+    """Bytes of a batch, and seconds: between looks, of the first and longest wait, when a person must act.
+
+    Less than a batch waits for the next look, since a trace that goes alone costs far more than one in company.
+    """
 
     batch_bytes: int = 1 << 20
     poll: float = 0.2
@@ -83,7 +86,7 @@ class Shipper:
         try:
             await self._check()
             while True:
-                if not await self.round():
+                if not await self.round() or self.stats.lag < self._options.batch_bytes:
                     await self._sleep(self._options.poll)
         finally:
             os.close(lock)
