@@ -1,7 +1,8 @@
 """Which of several findings of one stretch of text stays: the higher score, then the longer, then the earlier.
 
 Only findings of one lane compete. Secrets and personal data are one lane, because they name the same characters; what
-is said about a text (an attack, a harmful request, an operator's own rule) never pushes a value out of sight.
+is said about a text (an attack, a harmful request, an operator's own rule) never pushes a value out of sight. A name
+that was guessed gives way to whatever has a form of its own: a password with a surname in it is a password.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ Key = tuple[float, int, int, str]
 """What ranks an item: minus its score, minus its length, its start, its rule."""
 
 _DATA = ("pii", "secrets")
+_GUESSED = frozenset(("person", "location", "organization"))
+"""Rules of the learned names: their scores are a model's, and mean nothing beside a form's."""
+_GUESS = 0.5
+"""The score that a guessed name ranks with at most: what policies take by default ranks before it, a mere link does not."""
 
 
 def lane(rule: str, category: str) -> str:
@@ -55,4 +60,5 @@ def _span(found: Finding) -> tuple[int, int]:
 
 
 def _key(found: Finding) -> Key:
-    return -found.score, found.start - found.end, found.start, found.rule
+    score = min(found.score, _GUESS) if found.rule in _GUESSED else found.score
+    return -score, found.start - found.end, found.start, found.rule

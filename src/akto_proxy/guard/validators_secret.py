@@ -32,7 +32,7 @@ _REFERENCE = re.compile(
     r"|conf|cfg|ini|html?|css|go|java|rb|sh)"
     r"|[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+(?:[\[(].*)?|[A-Za-z_]\w*[\[(].*|&\w+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*"
     r"|\$[A-Za-z_]\w*(?:(?:::\w+)+-?|(?:::\w+)*(?:->|\[|\{).*)|[A-Za-z]+(?:-[A-Za-z]+)*-v?\d+(?:\.\d+)+(?:[-+.]\w+)*"
-    r"|(?-i:[a-z][a-z0-9_-]*(?:/[a-z0-9][a-z0-9_-]*){2,})"
+    r"|(?-i:[a-z][a-z0-9_-]*(?:/[a-z0-9][a-z0-9_-]*){2,}(?:-[A-Za-z0-9]{6})?)|/\^.*|\^.*\$|\(\?[=!:<].*"
     r"|v?\d+(?:\.\d+)+[\w.-]*|-?\d+(?:\.\d+)?(?:px|em|rem|%|s|ms|kb|mb|gb|k|m|b|h|d)?|0x[0-9a-fA-F]{1,8}|#[0-9a-fA-F]{3,8}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -163,6 +163,24 @@ def secret_strong(text: str) -> bool:
     if len(text) >= 20:
         return entropy(text) >= 3.0 and sum(map(str.isdigit, text)) >= 2
     return lower + upper + digit + special >= 3 and entropy(text) >= 2.8
+
+
+def token_drawn(text: str) -> bool:
+    """A long opaque value, perhaps behind words of its own kind (`acme_live_...`): its last part is random."""
+    last = re.split(r"[_.-]", text.rstrip(".,;:"))[-1] or text
+    return not _stands_for_value(text) and len(last) >= 16 and token(last) and secret_strong(last)
+
+
+def totp_seed(text: str) -> bool:
+    """A base32 seed of RFC 6238 as services print it: letters and the digits 2 to 7, not words."""
+    text = text.replace(" ", "")
+    return sum(map(str.isdigit, text)) >= 2 and entropy(text) >= 3.0
+
+
+def recovery_code(text: str) -> bool:
+    """A code that opens an account once: not a year beside a year, not one digit over and over."""
+    parts = re.split(r"[ -]", text)
+    return len(set(text)) >= 4 and not all(re.fullmatch(r"(?:19|20)\d\d", part) for part in parts)
 
 
 def password_drawn(text: str) -> bool:
