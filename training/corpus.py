@@ -353,6 +353,16 @@ def measured(data: Path) -> Iterator[Item]:
             yield Item(r["text"], role, 0, "", "", source + own, measure, r.get("lang", ""))
 
 
+def written(folder: Path = Path(__file__).parent / "texts") -> Iterator[Item]:
+    """The texts that were written one by one for this project, none by a grammar; their writers are their sources."""
+    for path in sorted(folder.glob("*.jsonl")):
+        for r in _rows(path):
+            kind = r["category"].rpartition(".")[2] if r["label"] else ""
+            hazard = kind.lower() if r["category"].startswith("harm.") else ""
+            kind = "" if hazard else kind if kind in ("extraction", "jailbreak") else "injection" if kind else ""
+            yield Item(r["text"], r["channel"], int(bool(kind)), kind, hazard, f"own.{r['writer']}.{path.stem}")
+
+
 def _attack_rows(data: Path) -> Iterator[Item]:
     for r in _rows(data / "jailbreak.jsonl"):
         yield Item(r["text"], "user", 1, "jailbreak", "", "set.jailbreak." + r["source"].split("/")[0])

@@ -23,7 +23,7 @@ import torch
 from akto_proxy.guard.learned.features import Reader
 from training import runs
 from training.attack_model import AttackModel, tensors
-from training.corpus import Item, generated, measured, real_carriers
+from training.corpus import Item, generated, measured, real_carriers, written
 from training.dataset import HAZARDS, KINDS, Rows, batch, labels, read
 from training.export import export
 
@@ -61,9 +61,11 @@ FOLDS = {
         "set.nlp_tasks.1",
         "set.code.microsoft",
     ),
+    "C": ("own.A", "own.D", "own.C.hard", "own.C.everyday"),
+    "D": ("own.B", "own.F", "own.C.direct"),
 }
 """Sources held out together. Sets made by one hand are in one fold; the half of `nlp_tasks` serves to set thresholds."""
-TALK = ("set.instructions", "set.dialogue", "set.multilingual", "set.trigger_words")
+TALK = ("set.instructions", "set.dialogue", "set.multilingual", "set.trigger_words", "own.C")
 """What people ask: the texts that set the thresholds of harm, which tasks and code never reach."""
 PARTS = (*FOLDS, "all")
 
@@ -81,7 +83,9 @@ def extra_roles(items: list[Item]) -> list[Item]:
             out.append(Item(i.text, "tool", 0, source=i.source))
         if i.source.startswith("set.trigger") and chance.random() < 0.3:
             out.append(Item(i.text, "tool", 0, source=i.source))
-        if i.source.startswith(("set.jail", "set.payl")):
+        if i.source.endswith((".clean", ".docs")) and chance.random() < 0.5:
+            out.append(Item(i.text, "user" if i.role == "tool" else "tool", 0, source=i.source))
+        if i.source.startswith(("set.jail", "set.payl")) or i.source.endswith(".direct"):
             out.append(Item(i.text, "tool", 1, i.kind, source=i.source))
     return out
 
@@ -224,12 +228,12 @@ def report_harm(items: list[Item], logits: np.ndarray, best: np.ndarray, points:
     """Harmful requests found, and the right hazard named, at the level of 1 %."""
     groups: dict[str, list[int]] = collections.defaultdict(list)
     for k, i in enumerate(items):
-        groups[i.source if "harm" in i.source else ".".join(i.source.split(".")[:2])].append(k)
+        groups[i.source if "harm" in i.source or ".D." in i.source else ".".join(i.source.split(".")[:2])].append(k)
     for g, v in sorted(groups.items()):
         named = np.mean([HAZARDS[int(best[k]) + 1] == items[k].hazard for k in v if items[k].hazard != "?"] or [0])
         print(
             f"  HARM {g:40s} n={len(v):5d} flagged {100 * (logits[v] >= points[1]).mean():6.2f} at 5 %: {100 * (logits[v] >= points[0]).mean():6.2f}"
-            + (f"  hazard agrees {100 * named:.0f} %" if g.startswith("set.harm") else "")
+            + (f"  hazard agrees {100 * named:.0f} %" if "harm" in g else "")
         )
 
 
@@ -250,7 +254,7 @@ def part(name: str, a: argparse.Namespace) -> Path:
         return path
     start = time.time()
     away = FOLDS.get(name)
-    sets = list(measured(a.data))
+    sets = [*measured(a.data), *written()]
     made = list(generated(7, a.size, real_carriers(a.data), runs.measured(a.data)))
     learn = [i for i in sets if not i.measure and not (away and i.source.startswith(away))]
     judge = [i for i in sets if (i.source.startswith(away) and not i.measure if away else i.measure)]
@@ -277,7 +281,7 @@ def levels_of(items: list[Item], out: np.ndarray) -> dict[str, list[float]]:
                 groups[".".join(i.source.split(".")[:2]) + i.role].append(row[column])
         return [np.array(v) for v in groups.values() if len(v) >= 20]
 
-    calm = lambda i: not i.attack and not i.source.startswith("set.harm")  # noqa: E731
+    calm = lambda i: not i.attack and not i.hazard  # noqa: E731
     return {
         "user": rising(by_source(0, lambda i: calm(i) and i.role == "user")),
         "tool": rising(by_source(0, lambda i: calm(i) and i.role == "tool")),

@@ -21,11 +21,13 @@ from akto_proxy.guard.learned.weights import Weights
 from training import runs
 from training.dataset import Rows
 from training.export import eight_bits
+from training.name_pool import Pool
 from training.slots_names import names
 
 SETS = ("pii_ner_wnut17_train", "pii_ner_wikigold", "pii_ner_sec_fin5", "pii_synth")
 KIND = {"PERSON": 0, "LOCATION": 1, "ADDRESS": 1, "ORGANIZATION": 2}
 BITS = 17
+LOWER = 0.12
 #: Taken off the logit of `no name`, chosen on the texts held back.
 CALM = -0.4
 
@@ -43,7 +45,7 @@ def noisy(chance: random.Random, items: list) -> list:
     out = []
     for text, spans in items:
         roll = chance.random()
-        new = text.lower() if roll < 0.12 else text.upper() if roll < 0.17 else text
+        new = text.lower() if roll < LOWER else text.upper() if roll < LOWER + 0.05 else text
         out.append((new if len(new) == len(text) else text, spans))
     return out
 
@@ -70,11 +72,11 @@ def around(vectors: np.ndarray) -> np.ndarray:
 class Net(torch.nn.Module):
     """The tagger in torch."""
 
-    def __init__(self, dim: int, hidden: int = 24) -> None:
+    def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.table = torch.nn.EmbeddingBag(1 << BITS, LABELS, mode="sum", sparse=True)
         torch.nn.init.zeros_(self.table.weight)
-        self.first = torch.nn.Linear(5 * dim, hidden)
+        self.first = torch.nn.Linear((2 * REACH + 1) * dim, hidden)
         self.last = torch.nn.Linear(hidden, LABELS)
         self.drop = torch.nn.Dropout(0.2)
 
@@ -83,7 +85,7 @@ class Net(torch.nn.Module):
         return self.table(buckets) + self.last(self.drop(torch.relu(self.first(self.drop(near)))))
 
 
-def train(items: list, vectors: Path, epochs: int, dim: int) -> tuple[bytes, Reader]:
+def train(items: list, vectors: Path, epochs: int, dim: int, hidden: int) -> tuple[bytes, Reader]:
     """Weights of a tagger trained on `items`."""
     torch.manual_seed(1)
     chance = random.Random(1)
@@ -95,7 +97,7 @@ def train(items: list, vectors: Path, epochs: int, dim: int) -> tuple[bytes, Rea
         tokens, labels = labelled(reader, text, spans)
         if len(labels):
             data.append((name_features(tokens, BITS), rows.of(tokens.hashes), labels))
-    net = Net(dim)
+    net = Net(dim, hidden)
     sparse = torch.optim.SparseAdam(list(net.table.parameters()), lr=0.02)
     dense = torch.optim.AdamW([*net.first.parameters(), *net.last.parameters()], lr=2e-3, weight_decay=1e-3)
     steps, step = epochs * len(data) // 32, 0
@@ -161,10 +163,16 @@ def main() -> None:
     ap.add_argument("--all", action="store_true")
     ap.add_argument("--epochs", type=int, default=4)
     ap.add_argument("--dim", type=int, default=32)
+    ap.add_argument("--hidden", type=int, default=24)
+    ap.add_argument("--pool", type=Path, help="What training.name_pool wrote.")
+    ap.add_argument("--swaps", type=int, default=2, help="Copies of each noisy text with other names.")
+    ap.add_argument("--lower", type=float, default=0.12)
     ap.add_argument("--made", type=int, default=6000)
     ap.add_argument("--out", type=Path)
     a = ap.parse_args()
     torch.set_num_threads(1)
+    global LOWER
+    LOWER = a.lower
     learn, held = names(3, a.made, runs.measured(a.data)), {}
     for name in SETS:
         items = load(a.data, name)
@@ -172,8 +180,14 @@ def main() -> None:
         cut = 0 if a.all else len(items) if name == a.away else 0 if a.away else len(items) // 5
         held[name] = items[:cut]
         learn += items[cut:] * (2 if "wnut" in name else 1)
+    if a.pool:
+        chance = random.Random(8)
+        orgs = [text[start:end] for text, spans in learn for start, end, kind in spans if kind == 2]
+        pool = Pool(a.pool, chance, orgs)
+        named = [item for item in learn if item[1] and len(item[0]) < 400]
+        learn += [pool.swap(*item) for _ in range(a.swaps) for item in chance.sample(named, min(len(named), 7000))]
     learn = noisy(random.Random(9), learn)
-    data, reader = train(learn, a.vectors, a.epochs, a.dim)
+    data, reader = train(learn, a.vectors, a.epochs, a.dim, a.hidden)
     tagger = NameTagger.load(data, reader)
     for calm in (0.5, 0.0, -0.7, -1.4, -2.0) if a.sweep else ():
         tagger._calm = np.float32(calm)
