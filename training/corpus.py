@@ -10,14 +10,16 @@ import json
 import random
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from training import slots_attack, slots_benign, slots_harm
 from training.carriers import carry
 from training.cipher import cipher
 from training.grammar import Grammar
+from training.planting import planted
 from training.runs import runs
 from training.slots_languages import LANGUAGES
 from training.slots_thai import thai
@@ -95,9 +97,23 @@ def real_carriers(data: Path) -> list[str]:
     return [r["text"] for r in rows if len(r["text"]) > 150]
 
 
-def generated(seed: int, size: float, real: list[str], known: Mapping[str, str]) -> Iterator[Item]:
-    """What the grammars make, in harmless texts of `real` too. `size` 1.0 is some 60,000 texts. For `known`, see `runs`."""
-    return (item for item in _generated(seed, size, real, known) if not any(run in known for run in runs(item.text)))
+def generated(
+    seed: int, size: float, real: list[str], known: Mapping[str, str], own: Sequence[str] = ()
+) -> Iterator[Item]:
+    """What the grammars make, in harmless texts of `real` too, and lines planted in those and in `own` documents.
+
+    `size` 1.0 is some 60,000 texts. For `known`, see `runs`.
+    """
+    made = chain(_generated(seed, size, real, known), _planted(seed, size, real, own))
+    return (item for item in made if not any(run in known for run in runs(item.text)))
+
+
+def _planted(seed: int, size: float, real: list[str], own: Sequence[str]) -> Iterator[Item]:
+    if not real:
+        return
+    documents = [real, own, own] if own else [real]
+    for text, attack in planted(random.Random(seed + 1), int(8000 * size), documents):
+        yield Item(text, "tool", attack, "injection" if attack else "", "", "gen.planted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +372,7 @@ def measured(data: Path) -> Iterator[Item]:
 def written(folder: Path = Path(__file__).parent / "texts") -> Iterator[Item]:
     """The texts that were written one by one for this project, none by a grammar; their writers are their sources."""
     for path in sorted(folder.glob("*.jsonl")):
-        for r in _rows(path):
+        for r in _rows(path) if path.stem != "names" else ():
             kind = r["category"].rpartition(".")[2] if r["label"] else ""
             hazard = kind.lower() if r["category"].startswith("harm.") else ""
             kind = "" if hazard else kind if kind in ("extraction", "jailbreak") else "injection" if kind else ""

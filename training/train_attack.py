@@ -238,12 +238,15 @@ def report_harm(items: list[Item], logits: np.ndarray, best: np.ndarray, points:
 
 
 def rising(values: list[np.ndarray]) -> list[float]:
-    """The logits that 5 %, 1 % and 0.1 % of harmless texts reach, each source counting the same."""
-    grid = np.sort(np.concatenate(values))
-    found = [
-        next((t for t in grid if np.mean([(v >= t).mean() for v in values]) <= rate), grid[-1])
-        for rate in (0.05, 0.01, 0.001)
-    ]
+    """The logits that 5 %, 1 % and 0.1 % of harmless texts reach, each source counting the same.
+
+    Of 0.1 % only sources of 500 texts and more tell: in a smaller one, a single text is more than that.
+    """
+    found = []
+    for rate, least in ((0.05, 20), (0.01, 20), (0.001, 500)):
+        many = [v for v in values if len(v) >= least]
+        grid = np.sort(np.concatenate(many))
+        found.append(next((t for t in grid if np.mean([(v >= t).mean() for v in many]) <= rate), grid[-1]))
     return [float(found[0]), float(max(found[1], found[0] + 0.3)), float(max(found[2], found[1] + 0.8, found[0] + 1.1))]
 
 
@@ -255,7 +258,8 @@ def part(name: str, a: argparse.Namespace) -> Path:
     start = time.time()
     away = FOLDS.get(name)
     sets = [*measured(a.data), *written()]
-    made = list(generated(7, a.size, real_carriers(a.data), runs.measured(a.data)))
+    own = [i.text for i in sets if i.source.endswith(".clean") and not (away and i.source.startswith(away))]
+    made = list(generated(7, a.size, real_carriers(a.data), runs.measured(a.data), own))
     learn = [i for i in sets if not i.measure and not (away and i.source.startswith(away))]
     judge = [i for i in sets if (i.source.startswith(away) and not i.measure if away else i.measure)]
     judge += [

@@ -24,6 +24,7 @@ def test_secrets_and_personal_data_compete_and_nothing_else_hides_them():
 
 def test_a_guessed_name_gives_way_to_what_has_a_form_but_not_to_a_mere_link():
     name = found(0, 6, "person", score=0.97)
-    assert resolve([name, found(0, 11, "prose-secret", "secrets", 0.6)]) == [found(0, 11, "prose-secret", "secrets", 0.6)]
+    secret = found(0, 11, "prose-secret", "secrets", 0.6)
+    assert resolve([name, secret]) == [secret]
     assert resolve([name, found(0, 40, "url", score=0.3)]) == [name]
     assert resolve([name, found(4, 12, "location", score=0.99)]) == [found(4, 12, "location", score=0.99)]

@@ -21,7 +21,7 @@ _DATA = ("pii", "secrets")
 _GUESSED = frozenset(("person", "location", "organization"))
 """Rules of the learned names: their scores are a model's, and mean nothing beside a form's."""
 _GUESS = 0.5
-"""The score that a guessed name ranks with at most: what policies take by default ranks before it, a mere link does not."""
+"""The score that a guessed name ranks with at most: what policies take by default goes first, a mere link does not."""
 
 
 def lane(rule: str, category: str) -> str:
