@@ -25,8 +25,8 @@ import structlog
 
 from akto_proxy.cli import logs, worker
 from akto_proxy.cli.lasting import lasting
-from akto_proxy.cli.memory import give_back
 from akto_proxy.cli.measures import fetch
+from akto_proxy.cli.memory import give_back
 from akto_proxy.cli.pull import InForce, Puller, prove, source
 from akto_proxy.cli.targets import local_token, remote_token
 from akto_proxy.config.settings import Settings
