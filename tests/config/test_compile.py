@@ -34,6 +34,12 @@ def dying(rules):
 
 def refusing(rules):
     raise PolicyError("rule `x`: no")
+
+def hungry(rules):
+    return bytes(1 << 40)
+
+def broken(rules):
+    raise KeyError("a rule's text")
 """
 
 
@@ -80,3 +86,7 @@ def test_a_child_that_dies_and_one_that_refuses_are_told_apart(compilers):
         compile_killable(compilers.dying, [compilers.Named("a")])
     with pytest.raises(PolicyError, match="rule `x`: no"):
         compile_killable(compilers.refusing, [compilers.Named("a")])
+    with pytest.raises(PolicyError, match="the rules together take more memory"):
+        compile_killable(compilers.hungry, [compilers.Named("a")])
+    with pytest.raises(PolicyError, match=r"by a fault of the program \(KeyError\): report it"):
+        compile_killable(compilers.broken, [compilers.Named("a")])

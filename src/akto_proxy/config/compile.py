@@ -25,7 +25,7 @@ DEADLINE = 60.0
 PATIENCE = 10.0
 """How many times the deadline may pass by the clock: a machine that is slower than that cannot serve either."""
 MEMORY = 4 << 30
-_TRYING, _DONE, _REFUSED = b"t", b"d", b"r"
+_TRYING, _DONE, _REFUSED, _BROKE = b"t", b"d", b"r", b"b"
 
 
 class Named(Protocol):
@@ -59,7 +59,8 @@ def compile_killable(
         memory: bytes of address space that the child may have.
 
     Raises:
-        PolicyError: a rule was refused, took too long or too much memory; the message names it.
+        PolicyError: a rule was refused, took too long or too much memory; the message names it. Or the compiler broke,
+            which is no rule's fault.
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     receiver, sender = context.Pipe(duplex=False)
@@ -86,6 +87,11 @@ def _await(receiver: Connection, child: BaseProcess, deadline: float) -> bytes:
                 return body
             if kind == _REFUSED:
                 raise PolicyError(body.decode("utf-8", "replace"))
+            if kind == _BROKE:
+                what = f"rule `{trying}`" if trying else "the rules"
+                raise PolicyError(
+                    f"{what} could not be compiled, by a fault of the program ({body.decode()}): report it"
+                )
             trying = body.decode("utf-8", "replace")
     except EOFError:
         child.join(10)
@@ -118,3 +124,7 @@ def _work(
         sender.send_bytes(_DONE + whole(rules))
     except PolicyError as error:
         sender.send_bytes(_REFUSED + str(error).encode())
+    except MemoryError:
+        raise  # the end without a word says so
+    except Exception as error:
+        sender.send_bytes(_BROKE + type(error).__name__.encode())
