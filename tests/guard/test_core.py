@@ -40,12 +40,13 @@ def test_triggers_and_heads_of_shipped_rules_miss_none_of_their_examples(shipped
             assert not core.beginnings[number].anchored or number in core.begun(data, -1), rule.id
 
 
-PLAIN = """The quarterly report shows steady growth in the north, where three new shops opened between spring and autumn.
-Most of our people there were hired from the area and trained for a month before the doors opened. Rain kept customers
-away in June, yet the following weeks made up for it. Our oldest shop, on the corner of the market square, had its best
-summer so far; the one near the station lost some visitors because of the road works, which should end before winter.
-We grow our own herbs now, throw less away, and know most suppliers by name. Next year we want to borrow nothing, show
-the bakery to schools, and follow up on what guests write in the book at the counter. Thanks to everybody who helped."""
+PLAIN = """The quarterly report shows steady growth in the north, where three new shops opened between spring and
+autumn. Most of our people there were hired from the area and trained for a month before the doors opened.
+Rain kept customers away in June, yet the following weeks made up for it. Our oldest shop, on the corner of
+the market square, had its best summer so far; the one near the station lost some visitors because of the
+road works, which should end before winter. We grow our own herbs now, throw less away, and know most
+suppliers by name. Next year we want to borrow nothing, show the bakery to schools, and follow up on what
+guests write in the book at the counter. Thanks to everybody who helped."""
 
 
 def test_ordinary_words_call_for_no_rule_of_values_and_begin_hardly_any(shipped):

@@ -126,5 +126,5 @@ def _work(
         sender.send_bytes(_REFUSED + str(error).encode())
     except MemoryError:
         raise  # the end without a word says so
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 whatever it is, the parent must hear of it
         sender.send_bytes(_BROKE + type(error).__name__.encode())
