@@ -31,7 +31,7 @@ class Item:
 
     text: str
     role: str
-    attack: int
+    attack: float
     kind: str = ""
     hazard: str = ""
     source: str = ""

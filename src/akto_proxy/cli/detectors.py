@@ -37,7 +37,8 @@ class _Parts:
 
     @cached_property
     def model(self) -> TextModel:
-        return TextModel.load(assets.mapped(f"{WEIGHTS}/text.bin"), self.reader)
+        closer = assets.mapped(f"{WEIGHTS}/closer.bin")
+        return TextModel.load(assets.mapped(f"{WEIGHTS}/text.bin"), self.reader, closer)
 
     @cached_property
     def names(self) -> NameTagger:

@@ -6,4 +6,5 @@ from akto_proxy.guard.learned.text import TextModel
 
 @pytest.fixture(scope="session")
 def model():
-    return TextModel.load(assets.read_bytes("guard/weights/text.bin"))
+    closer = assets.read_bytes("guard/weights/closer.bin")
+    return TextModel.load(assets.read_bytes("guard/weights/text.bin"), closer=closer)

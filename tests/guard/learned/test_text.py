@@ -33,6 +33,6 @@ def test_many_short_sentences_are_added_up_as_few_are(model, monkeypatch):
     lines = "\n".join(f"Line {k} says that the river rose again." for k in range(60))
     few = model.read(lines)
     monkeypatch.setattr("akto_proxy.guard.learned.text._FEW", 0)
-    many = model._piece(lines, 0)
+    many = model._piece(lines, 0, closely=False)
     assert many.attack == pytest.approx(few.attack, abs=1e-3)
     assert many.spans == few.spans

@@ -46,8 +46,8 @@ class PromptAttackDetector:
         points = self._points.get(segment.role)
         if points is None or not says_something(segment.text):
             return None
-        reading = self._model.read(segment.text)
         tool = segment.role is Role.TOOL
+        reading = self._model.read(segment.text, closely=tool)
         rule, entity, category = _RULES[_kind(reading)]
         start, end = reading.spans[tool]
         return Finding(start, end, rule, entity, category, round(score(reading.attack[tool], points), 4))

@@ -300,6 +300,11 @@ def grams(tokens: Tokens, bits: int) -> tuple[Ints, Ints]:
     return (keys >> shift).astype(np.int64), where
 
 
+def word_buckets(hashes: Hashes, bits: int) -> Ints:
+    """The bucket of each word alone: the first of those that `grams` gives."""
+    return np.asarray((hashes * _SALTS[0] >> np.uint64(64 - bits)).astype(np.int64))
+
+
 def lookup(hashes: Hashes, slots: NDArray[np.uint16], checks: NDArray[np.uint16]) -> Ints:
     """Rows of words in a table that has one place for each hash (its high bits) and checks its low bits; 0: unknown."""
     bits = len(slots).bit_length() - 1

@@ -1,8 +1,9 @@
 """The text model: one small network that reads a text once, for prompt attacks and for harmful requests alike.
 
 Per sentence: hashed n-gram vectors (what is said), filters over word vectors (what is meant), where it stands. The
-loudest sentence speaks for the text, so one injected line is found in a long document. The arithmetic is that of
-`training/attack_model.py`. Trade-off: a thought spread thinly over many calm sentences is heard only faintly.
+loudest sentence speaks for the text, so one injected line is found in a long document; those of a document may be
+looked at more closely (see `closer`). The arithmetic is that of `training/attack_model.py`. Trade-off: a thought spread
+thinly over many calm sentences is heard only faintly.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akto_proxy.guard.learned.features import Reader, Tokens, grams, lookup, pieces
+from akto_proxy.guard.learned.closer import MOST, WORDS, Closer
+from akto_proxy.guard.learned.features import Ints, Reader, Tokens, grams, lookup, pieces, word_buckets
 from akto_proxy.guard.learned.weights import Weights
 
 Floats = NDArray[np.float32]
@@ -25,19 +27,23 @@ _OVERLAP = 256
 _REMEMBERED = 64
 #: Up to so many sentences their n-grams are added up by a matrix product; beyond, that matrix would be too large.
 _FEW = 64
+#: Vectors of n-grams are small beside those of words; a closer look takes them so many times larger.
+_LIFT = np.float32(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the model made of a text: logits for the roles user and tool, kinds, hazards, and its loudest sentences.
 
-    `hazards` begins with the logit of none; `harm` is the logit of any of them against none.
+    `hazards` begins with the logit of none; `harm` is the logit of any of them against none. `closely` says that the
+    loudest sentences were looked at again where the first look had doubts.
     """
 
     attack: tuple[float, float]
     kinds: tuple[float, ...]
     hazards: tuple[float, ...]
     spans: tuple[tuple[int, int], tuple[int, int]]
+    closely: bool = False
     harm: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +55,8 @@ class Reading:
 class TextModel:
     """Reads texts with the weights given. Build it once and hand it to each detector; threads may share it."""
 
-    def __init__(self, weights: Weights, reader: Reader) -> None:
+    def __init__(self, weights: Weights, reader: Reader, closer: Closer | None = None) -> None:
+        self._closer = closer
         self.meta: dict[str, Any] = weights.meta
         self._reader = reader
         self._bits = int(weights.meta["bits"])
@@ -64,34 +71,41 @@ class TextModel:
         self._known: dict[bytes, Reading] = {}
 
     @classmethod
-    def load(cls, data: bytes | memoryview, reader: Reader | None = None) -> TextModel:
-        """The model in a weights file. The large arrays stay views of `data`.
+    def load(
+        cls, data: bytes | memoryview, reader: Reader | None = None, closer: bytes | memoryview | None = None
+    ) -> TextModel:
+        """The model in a weights file, with the closer look of another. The large arrays stay views of `data`.
 
         Raises:
             ValueError: not a weights file.
         """
-        return cls(Weights.load(data), reader or Reader())
+        return cls(Weights.load(data), reader or Reader(), None if closer is None else Closer.load(closer))
 
-    def read(self, text: str) -> Reading:
-        """What the model makes of `text`; of a long one, the strongest of its pieces."""
+    def read(self, text: str, *, closely: bool = False) -> Reading:
+        """What the model makes of `text`; of a long one, the strongest of its pieces.
+
+        `closely`: where it might hold an order to whoever reads it, its loudest sentences are looked at again.
+        """
+        closely = closely and self._closer is not None
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self._known.get(key)
-        if known is not None:
+        if known is not None and known.closely >= closely:
             return known
-        reading = _strongest([self._piece(piece, at) for at, piece in pieces(text, _OVERLAP)])
+        reading = _strongest([self._piece(piece, at, closely=closely) for at, piece in pieces(text, _OVERLAP)])
         if len(self._known) >= _REMEMBERED:
             self._known = {}  # a fresh one: threads that hold the old one are not disturbed
         self._known[key] = reading
         return reading
 
-    def _piece(self, text: str, at: int) -> Reading:
+    def _piece(self, text: str, at: int, *, closely: bool) -> Reading:
         tokens = self._reader.read(text)
         if not tokens.count:
             return _SILENT
         edges = np.flatnonzero(tokens.windows[1:] != tokens.windows[:-1]) + 1
         edges = np.concatenate(((0,), edges))
+        rows = lookup(tokens.hashes, self._slots, self._checks)
         z = self._sentences(tokens)
-        loud = self._filters(tokens, edges)
+        loud = self._filters(rows, edges)
         mean = z.mean(0)
         x = _beside(z, mean, loud, edges, len(tokens.hashes))
         d = self._dense
@@ -102,13 +116,26 @@ class TextModel:
         whole = np.concatenate([mean, z.max(0), hidden.max(0), loud.max(0)])
         whole = np.maximum(whole @ d["doc_w"] + d["doc_b"], 0) @ d["last_w"] + d["last_b"]
         attack = pool + 2 * np.tanh(whole[:2] / 2)
+        if closely and self._closer is not None and attack[1] > self._closer.gate:
+            loudest = np.argsort(-window[:, 1])[:MOST]
+            attack[1] += self._closer.sway([self.words(tokens, rows, edges, int(number)) for number in loudest])
         spans = [self._span(tokens, edges, int(window[:, role].argmax()), at) for role in (0, 1)]
         return Reading(
             (float(attack[0]), float(attack[1])),
             tuple(whole[2:6].tolist()),
             tuple(whole[6:].tolist()),
             (spans[0], spans[1]),
+            closely,
         )
+
+    def words(self, tokens: Tokens, rows: Ints, edges: Ints, window: int) -> Floats:
+        """The words of one sentence as a closer look takes them: what the filters and the n-grams make of each."""
+        first = int(edges[window])
+        last = int(edges[window + 1]) if window + 1 < len(edges) else len(rows)
+        last = min(last, first + WORDS)
+        meant = self._conv.take(rows[first:last], 0) * self._conv_scale
+        said = self._table.take(word_buckets(tokens.hashes[first:last], self._bits), 0) * (self._table_scale * _LIFT)
+        return np.concatenate([meant, said], 1, dtype=np.float32)
 
     def _sentences(self, tokens: Tokens) -> Floats:
         buckets, windows = grams(tokens, self._bits)
@@ -123,8 +150,7 @@ class TextModel:
             sums = member @ rows
         return np.asarray(sums * (self._table_scale / np.sqrt(counts, dtype=np.float32))[:, None], np.float32)
 
-    def _filters(self, tokens: Tokens, edges: NDArray[np.int64]) -> Floats:
-        rows = lookup(tokens.hashes, self._slots, self._checks)
+    def _filters(self, rows: Ints, edges: Ints) -> Floats:
         size = len(self._bias)
         y = self._conv.take(rows, 0).astype(np.int16)  # sums of a few int8 values cannot overflow
         half = self._width // 2
@@ -170,4 +196,5 @@ def _strongest(read: list[Reading]) -> Reading:
     tool = max(read, key=lambda r: r.attack[1])
     harm = max(read, key=lambda r: max(r.hazards[1:]) - r.hazards[0])
     kinds = tool.kinds if tool.attack[1] > user.attack[0] else user.kinds
-    return Reading((user.attack[0], tool.attack[1]), kinds, harm.hazards, (user.spans[0], tool.spans[1]))
+    spans = (user.spans[0], tool.spans[1])
+    return Reading((user.attack[0], tool.attack[1]), kinds, harm.hazards, spans, read[0].closely)
