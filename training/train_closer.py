@@ -7,7 +7,7 @@
 
 `teach`: a teacher learns our lines (see `teacher`) and judges a pool of sentences. `learn`: the small network learns to
 see sentences as the untaught teacher does, then to judge as the taught one. `join`: how far it sways the text model, and
-the levels of documents after that, which go into text.bin. The sets of the data folder lend harmless sentences to the
+all levels after that, which go into text.bin. The sets of the data folder lend harmless sentences to the
 pool, never labels, so that these levels come from texts that neither the parts nor the teacher's labels knew.
 """
 
@@ -193,7 +193,7 @@ def join(a: argparse.Namespace) -> None:
     levels = levels_of(items, out)
     report(items, out[:, 0], levels)
     kept = Weights.load(a.text.read_bytes())
-    kept.meta["levels"]["tool"] = levels["tool"]
+    kept.meta["levels"] = levels
     a.text.write_bytes(kept.dump())
     a.out.write_bytes(closer_bytes(model, gate, best[1]))
     print("gate", gate, "sway", best[1])

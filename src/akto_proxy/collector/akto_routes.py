@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request, Response
 
 from akto_proxy.collector.access import GUARD, INGEST, Access
 from akto_proxy.collector.akto import Item, batch_items, item, merged, result, stable_id, to_trace, unwrap
-from akto_proxy.collector.body import parse_json, read_body
+from akto_proxy.collector.body import answer, parse_json, read_body
 from akto_proxy.collector.intake import Batch, Intake
 from akto_proxy.collector.judge import Busy, JudgeLine, Verdict
 from akto_proxy.collector.problem import Problem
@@ -55,7 +54,7 @@ class AktoRoutes:
     async def auth_check(self, request: Request) -> Response:
         """Whether the token is good."""
         await self._access.check(request, INGEST, GUARD)
-        return _answer({"success": True})
+        return answer({"success": True})
 
     async def ingest(self, request: Request) -> Response:
         """Keep a batch of observed exchanges: `{"batchData": [...]}`."""
@@ -64,14 +63,14 @@ class AktoRoutes:
         try:
             items = batch_items(parse_json(data), self._now())
         except (ValueError, Problem) as error:
-            return _answer({"success": False, "message": str(error), "actionErrors": [str(error)]}, 422)
+            return answer({"success": False, "message": str(error), "actionErrors": [str(error)]}, 422)
         self._access.spend(token, len(items), len(data))
         batch = Batch()
         for found in items:
             verdicts = await self._verdicts(found, Direction.REQUEST, Direction.RESPONSE) if self._line else {}
             batch.entries.append(self._entry(found, verdicts, _connector(request), enforced=False))
         await self._intake.put(batch)
-        return _answer({"success": True, "result": "SUCCESS", "message": "ok", "processed": len(items)})
+        return answer({"success": True, "result": "SUCCESS", "message": "ok", "processed": len(items)})
 
     async def http_proxy(self, request: Request) -> Response:
         """A verdict, and the record kept, in one call: `guardrails`, `response_guardrails`, `ingest_data`."""
@@ -97,8 +96,8 @@ class AktoRoutes:
                 await self._intake.put(Batch([entry]))
         except Problem as problem:
             body = {"success": False, "message": problem.message, "data": {"error": problem.message}}
-            return _answer(body, problem.status, problem.headers)
-        return _answer({"success": True, "message": "Request processed successfully", "data": data})
+            return answer(body, problem.status, problem.headers)
+        return answer({"success": True, "message": "Request processed successfully", "data": data})
 
     async def validate_request(self, request: Request) -> Response:
         """A verdict about `requestPayload` (or `payload`)."""
@@ -114,9 +113,9 @@ class AktoRoutes:
         payload = found.request if side is Direction.REQUEST else found.response or found.request
         if not payload:
             empty = result(Verdict(), unwrap(""))
-            return _answer({**empty, "Reason": f"No {side.value} body provided"})
+            return answer({**empty, "Reason": f"No {side.value} body provided"})
         verdict = await self._judge(payload, side)
-        return _answer(result(verdict, unwrap(payload)))
+        return answer(result(verdict, unwrap(payload)))
 
     async def _item(self, request: Request, token: Token) -> Item:
         data = await read_body(request, limit=self._limit, unpacked=self._unpacked)
@@ -161,7 +160,3 @@ def _data(found: Item, verdicts: Mapping[Direction, Verdict]) -> dict[str, Any]:
 
 def _connector(request: Request) -> str:
     return request.query_params.get("akto_connector", "")[:_MAX_CONNECTOR]
-
-
-def _answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(value), status, headers, "application/json")

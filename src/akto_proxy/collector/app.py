@@ -10,24 +10,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 
-from akto_proxy.collector.access import GUARD, INGEST, Access
+from akto_proxy.collector.access import Access
 from akto_proxy.collector.akto_routes import AktoRoutes
-from akto_proxy.collector.body import parse_json, read_body
+from akto_proxy.collector.body import answer
 from akto_proxy.collector.describe import PATH, document
-from akto_proxy.collector.intake import Intake, parse
+from akto_proxy.collector.intake import Intake
 from akto_proxy.collector.judge import Judge, JudgeLine
 from akto_proxy.collector.measures import PATH as MEASURES
 from akto_proxy.collector.measures import add_measures
 from akto_proxy.collector.problem import Problem
+from akto_proxy.collector.proxy_routes import ProxyRoutes
 from akto_proxy.errors import StorageError
-from akto_proxy.store.control import ControlStore, ProxyHealth
+from akto_proxy.store.control import ControlStore
 from akto_proxy.store.face import Retention, TraceStore
 
 _log = structlog.get_logger("akto_proxy.collector")
@@ -107,7 +105,10 @@ def create_app(
     app.state.intake = intake
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(StorageError, _storage)
-    _own_routes(app, store, control, access, intake, now, limits, arrived)
+    add_measures(app, access, control, now)
+    ProxyRoutes(store, control, access, intake, now, arrived, limits.body, limits.unpacked).add(app)
+    app.get("/health", operation_id="health")(_alive)
+    app.get("/healthCheck", include_in_schema=False)(_alive)
     AktoRoutes(access, intake, line, now, random, limits.body, limits.unpacked).add(app)
     return app
 
@@ -122,11 +123,6 @@ async def _sweep(store: TraceStore, retention: Retention, now: Callable[[], floa
         await asyncio.sleep(SWEEP_EVERY)
 
 
-def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer."""
-    return Response(orjson.dumps(value), status, headers, "application/json")
-
-
 async def _problem(_request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     return answer({"error": problem.message}, problem.status, problem.headers)
@@ -136,90 +132,6 @@ async def _storage(_request: Request, _error: Exception) -> Response:
     return answer({"error": "the database cannot be reached now"}, 503, {"retry-after": "5"})
 
 
-def _own_routes(
-    app: FastAPI,
-    store: TraceStore,
-    control: ControlStore,
-    access: Access,
-    intake: Intake,
-    now: Callable[[], float],
-    limits: CollectorLimits,
-    arrived: Callable[[], None],
-) -> None:
-    """Our own protocol."""
-    add_measures(app, access, control, now)
-
-    @app.post("/v1/traces")
-    async def traces(request: Request) -> Response:
-        """Keep a batch of traces. Answers 200 once they are durable; the same batch again changes nothing."""
-        token = await access.check(request, INGEST)
-        data = await read_body(request, limit=limits.body, unpacked=limits.unpacked)
-        batch = parse(request.headers.get("content-type", ""), request.headers.get("x-spool-writer", ""), data)
-        access.spend(token, batch.records, len(data))
-        await intake.put(batch)
-        rejected = [{"number": number, "reason": reason} for number, reason in batch.bad[:1000]]
-        return answer({"accepted": batch.records, "rejected": rejected})
-
-    @app.get("/v1/traces/{trace_id}")
-    async def trace(trace_id: str, request: Request) -> Response:
-        """Whether a trace has arrived; no texts."""
-        await access.check(request, INGEST)
-        found = await asyncio.to_thread(store.get, trace_id)
-        if found is None:
-            raise Problem(404, "no such trace")
-        return answer(
-            {"id": found.id, "started": found.started, "outcome": found.outcome, "verdict": found.verdict.label}
-        )
-
-    @app.get("/v1/policy")
-    async def policy(request: Request) -> Response:
-        """The policy in force as YAML, with an ETag; 304 when it is still the same, 204 when none was set here."""
-        await access.check(request, INGEST, GUARD)
-        version = await asyncio.to_thread(control.active)
-        if version is None:
-            return Response(status_code=204, headers={"etag": '"none"'})
-        tag = f'"{version.number}-{sha256(version.text.encode()).hexdigest()[:16]}"'
-        headers = {"etag": tag, "x-policy-version": str(version.number), "cache-control": "no-cache"}
-        if tag in (part.strip() for part in request.headers.get("if-none-match", "").split(",")):
-            return Response(status_code=304, headers=headers)
-        return Response(version.text, 200, headers, "application/yaml")
-
-    @app.post("/v1/proxies")
-    async def proxies(request: Request) -> Response:
-        """What a proxy says of itself: name, version, policy_version, policy_problem, lag, lag_seconds, dropped."""
-        await access.check(request, INGEST)
-        data = parse_json(await read_body(request, limit=65536, unpacked=65536))
-        await asyncio.to_thread(control.keep_health, _health(data, now()))
-        arrived()
-        return answer({"accepted": True})
-
-    @app.get("/health")
-    @app.get("/healthCheck", include_in_schema=False)
-    async def health() -> Response:
-        """Whether the process answers. No token needed, nothing said about what is kept."""
-        return answer({"status": "ok", "success": True})
-
-
-def _health(data: object, now: float) -> ProxyHealth:
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str) or not data["name"]:
-        raise Problem(400, 'expected {"name": "...", ...}')
-    try:
-        return ProxyHealth(
-            data["name"][:320],
-            now,
-            str(data.get("version", ""))[:100],
-            str(data.get("policy_version", ""))[:100],
-            int(_count(data.get("lag", 0))),
-            _count(data.get("lag_seconds", 0.0)),
-            int(_count(data.get("dropped", 0))),
-            str(data.get("policy_problem", ""))[:500],
-        )
-    except (TypeError, ValueError):
-        raise Problem(400, "lag, lag_seconds and dropped must be numbers from 0 to 2^53") from None
-
-
-def _count(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number <= 1 << 53:
-        raise ValueError("count")
-    return number
+async def _alive() -> Response:
+    """Whether the process answers. No token needed, nothing said about what is kept."""
+    return answer({"status": "ok", "success": True})

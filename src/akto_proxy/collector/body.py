@@ -1,4 +1,4 @@
-"""Reading a request's body: bounded on the wire and bounded unpacked, so that no small bomb becomes a large one."""
+"""Bodies: those of requests, bounded on the wire and unpacked so that no small bomb becomes a large one; JSON answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import zlib
 
 import orjson
 import zstandard
-from fastapi import Request
+from fastapi import Request, Response
 
 from akto_proxy.collector.problem import Problem
+
+
+def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(value), status, headers, "application/json")
 
 
 async def read_body(request: Request, *, limit: int, unpacked: int) -> bytes:
