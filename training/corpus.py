@@ -31,7 +31,7 @@ class Item:
 
     text: str
     role: str
-    attack: float
+    attack: int
     kind: str = ""
     hazard: str = ""
     source: str = ""

@@ -121,7 +121,6 @@ def labels(items: list[Item]) -> dict[str, np.ndarray]:
     """Label arrays of `items`."""
     return {
         "attack": np.array([i.attack for i in items], np.float32),
-        "certain": np.array([i.attack in (0, 1) for i in items]),
         "tool": np.array([i.role == "tool" for i in items], np.int64),
         "kind": np.array([KINDS.index(i.kind) for i in items], np.int64),
         "hazard": np.array([-1 if i.hazard == "?" else HAZARDS.index(i.hazard) for i in items], np.int64),

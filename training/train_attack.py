@@ -68,7 +68,6 @@ FOLDS = {
 TALK = ("set.instructions", "set.dialogue", "set.multilingual", "set.trigger_words", "own.C")
 """What people ask: the texts that set the thresholds of harm, which tasks and code never reach."""
 PARTS = (*FOLDS, "all")
-TAUGHT = "taught"
 
 
 def extra_roles(items: list[Item]) -> list[Item]:
@@ -92,20 +91,9 @@ def extra_roles(items: list[Item]) -> list[Item]:
 
 
 def weights_by_source(items: list[Item]) -> np.ndarray:
-    """A source counts by the square root of its size, so that no single grammar dominates; what was taught counts whole."""
+    """A source counts by the square root of its size, so that no single grammar dominates."""
     count = collections.Counter((i.source, i.attack) for i in items)
-    weight = {key: min(3.0, (1000 / many) ** 0.5) for key, many in count.items()}
-    return np.array([1.0 if i.source == TAUGHT else weight[i.source, i.attack] for i in items], np.float32)
-
-
-def handed_on(path: Path | None) -> list[Item]:
-    """Single sentences and how far a teacher takes each for an order to the reader (see `train_closer`)."""
-    if path is None:
-        return []
-    kept = np.load(path)
-    likely = 1 / (1 + np.exp(-kept["logits"]))
-    rows = zip(kept["pool"].tolist(), likely.tolist(), kept["free"].tolist(), strict=True)
-    return [Item(t, "tool", p, "injection" if p > 0.5 else "", "", TAUGHT) for t, p, free in rows if free]
+    return np.array([min(3.0, (1000 / count[i.source, i.attack]) ** 0.5) for i in items], np.float32)
 
 
 def train(items: list[Item], a: argparse.Namespace) -> tuple[AttackModel, Reader]:
@@ -156,11 +144,10 @@ def train(items: list[Item], a: argparse.Namespace) -> tuple[AttackModel, Reader
                     * weight[idx]
                 ).mean()
             )
-            guilty = lab["attack"][idx] > 0.5  # what a teacher judged is more or less guilty
+            guilty = lab["attack"][idx] > 0
             if guilty.any():
                 loss = loss + 0.2 * torch.nn.functional.cross_entropy(kinds[guilty], lab["kind"][idx][guilty])
             plain = lab["kind"][idx] != KINDS.index("jailbreak")
-            plain &= lab["certain"][idx]
             loss = loss + (hazard_loss(hazards, lab["hazard"][idx]) * weight[idx])[plain].mean()
             for o in (sparse, dense):
                 o.zero_grad()
@@ -280,7 +267,7 @@ def part(name: str, a: argparse.Namespace) -> Path:
         for i in judge
         if not i.attack and i.role == "user" and i.source.startswith(("set.nlp", "set.trigger"))
     ]
-    model, reader = train(made + learn + extra_roles(learn) + handed_on(a.taught), a)
+    model, reader = train(made + learn + extra_roles(learn), a)
     torch.save((judge, predict(model, reader, judge, a.bits), model), path)
     print(
         f"part {name}: {len(made + learn)} to learn from, {len(judge)} judged, {time.time() - start:.0f} s", flush=True
@@ -312,7 +299,6 @@ def main() -> None:
     ap.add_argument("--data", type=Path, required=True)
     ap.add_argument("--vectors", type=Path, required=True, help="What training.word_vectors wrote.")
     ap.add_argument("--work", type=Path, required=True)
-    ap.add_argument("--taught", type=Path, help="What training.train_closer left in its work folder.")
     ap.add_argument("--part", choices=PARTS)
     ap.add_argument("--out", type=Path)
     ap.add_argument("--size", type=float, default=0.5)

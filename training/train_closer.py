@@ -1,14 +1,12 @@
 """Train the closer look at documents (`guard/learned/closer.py`), after the text model whose word features it reads.
 
-    python -m training.train_closer --data DATA --vectors vectors.npz --minilm FOLDER --work FOLDER --step teach
-    python -m training.train_attack ... --taught FOLDER/taught.npz
-    python -m training.train_closer ... --step learn --text text.bin
-    python -m training.train_closer ... --step join --text text.bin --parts FOLDER --out closer.bin
+    python -m training.train_closer --data DATA --vectors vectors.npz --minilm FOLDER --work FOLDER --text text.bin --out FILE
 
-`teach`: a teacher learns our lines (see `teacher`) and judges a pool of sentences. `learn`: the small network learns to
-see sentences as the untaught teacher does, then to judge as the taught one. `join`: how far it sways the text model, and
-all levels after that, which go into text.bin. The sets of the data folder lend harmless sentences to the
-pool, never labels, so that these levels come from texts that neither the parts nor the teacher's labels knew.
+1. A teacher learns our lines (see `teacher`) and judges a pool of sentences; that is kept in the work folder. 2. The small
+network learns to see sentences as the untaught teacher does, then to judge as the taught one. 3. How far it sways the
+text model is chosen, and the levels after that go into text.bin: for that the work folder holds the parts that
+`training.train_attack` made. The sets of the data folder lend the pool sentences of harmless texts, which the teacher
+judges; no label of theirs is used.
 """
 
 from __future__ import annotations
@@ -19,13 +17,12 @@ import time
 from collections.abc import Sequence
 from itertools import chain, product
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-from akto_proxy.guard.learned.closer import WORDS, Closer
-from akto_proxy.guard.learned.features import PIECE, Reader, lookup
+from akto_proxy.guard.learned.closer import Closer
+from akto_proxy.guard.learned.features import PIECE, Reader
 from akto_proxy.guard.learned.text import TextModel
 from akto_proxy.guard.learned.weights import Weights
 from training import runs
@@ -42,11 +39,8 @@ LONGEST = 400
 """Characters of a sentence of the pool."""
 
 
-def gather(a: argparse.Namespace, reader: Reader) -> tuple[list[str], list[str], dict[str, bool]]:
-    """Sentences of our own harmless documents, worn-out phrases, and the pool.
-
-    The pool tells of each sentence whether it is of no document of a source.
-    """
+def gather(a: argparse.Namespace, reader: Reader) -> tuple[list[str], list[str], list[str]]:
+    """Sentences of our own harmless documents, worn-out phrases, and the pool."""
     chance = random.Random(a.seed)
     texts = list(written())
     own = [s for i in texts if i.source.endswith((".clean", ".docs")) for s in sentences(reader, i.text)]
@@ -66,23 +60,15 @@ def gather(a: argparse.Namespace, reader: Reader) -> tuple[list[str], list[str],
     shares = ((own, 6000), (planted, 4000), (bad, 4000), (good, 2000), (sets, 5000))
     others = [chance.sample(some, min(count, len(some))) for some, count in shares]
     more = variants.of(chance.sample(own, min(len(own), 2500)) + chance.sample(planted, min(len(planted), 2500)), 1)
-    pool: dict[str, bool] = {}
-    for free, some in ((True, chain(cut, ours, worn, changed)), (False, chain(*others, more))):
-        for s in some:
-            if len(s) > 3:
-                pool.setdefault(s[:LONGEST], free)
-    return own, worn, pool
+    pool = dict.fromkeys(s[:LONGEST] for s in chain(cut, ours, worn, changed, *others, more) if len(s) > 3)
+    return own, worn, list(pool)
 
 
 def taught(a: argparse.Namespace, reader: Reader) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The pool, the untaught teacher's views of it, and the taught teacher's logits. Made if they are not there yet.
-
-    The file also tells which sentences are of no document (`free`): the text model may learn those in every fold.
-    """
+    """The pool, the untaught teacher's views of it, and the taught teacher's logits. Made if they are not there yet."""
     path = a.work / "taught.npz"
     if not path.exists():
-        own, worn, free = gather(a, reader)
-        pool = list(free)
+        own, worn, pool = gather(a, reader)
         chance, start = random.Random(a.seed), time.time()
         torch.manual_seed(a.seed)
         teacher = Teacher(a.minilm)
@@ -92,18 +78,10 @@ def taught(a: argparse.Namespace, reader: Reader) -> tuple[list[str], np.ndarray
         teacher.learn(learnt, a.lessons, chance)
         print(f"{len(learnt)} sentences learnt, {time.time() - start:.0f} s", flush=True)
         judged = teacher.judge(pool)
-        np.savez(path, pool=np.array(pool), free=[*free.values()], views=views.astype(np.float16), logits=judged)
-        torch.save(teacher, a.work / "teacher.pt")
+        np.savez(path, pool=np.array(pool), views=views.astype(np.float16), logits=judged)
         print(f"judged, {time.time() - start:.0f} s", flush=True)
     kept = np.load(path)
     return kept["pool"].tolist(), kept["views"], kept["logits"]
-
-
-def features(text: TextModel, reader: Reader, sentence: str) -> np.ndarray:
-    """The words of a sentence as the closer look takes them."""
-    tokens = reader.read(sentence)
-    rows = lookup(tokens.hashes, text._slots, text._checks)
-    return text.words(tokens, rows, np.array([0, len(rows)]), 0)
 
 
 def side_by_side(some: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,36 +123,43 @@ def train(a: argparse.Namespace, words: list[np.ndarray], views: np.ndarray, log
     return model.eval()
 
 
-def swayed(a: argparse.Namespace, items: list[Item], logits: np.ndarray, closer: Closer) -> np.ndarray:
+class _Listener:
+    """In the place of the closer look: notes its loudest logit, sways nothing."""
+
+    gate = -1e9
+
+    def __init__(self, closer: Closer) -> None:
+        self._closer = closer
+        self.top = np.nan
+
+    def sway(self, sentences: Sequence[np.ndarray]) -> float:
+        """Nothing."""
+        self.top = float(self._closer.judge(sentences).max())
+        return 0.0
+
+
+def second_looks(a: argparse.Namespace, items: list[Item], closer: Closer) -> np.ndarray:
     """The closer look's loudest logit for each document that is not of our own making; nan for the others.
 
     Our own documents were the teacher's lessons: they are judged by the text model alone.
     """
-    text = TextModel.load(a.text.read_bytes(), Reader())
-    seen: dict[str, float] = {}
-
-    def judge(sentences: Sequence[np.ndarray]) -> float:
-        seen["top"] = max(seen["top"], float(closer.judge(sentences).max()))
-        return 0.0
-
-    text._closer = SimpleNamespace(gate=-1e9, sway=judge)
-    out = np.full(len(items), np.nan)
-    for number, i in enumerate(items):
-        if i.role == "tool" and not i.source.startswith("own") and logits[number] > -3:
-            seen["top"] = -99.0
-            text._known.clear()
+    listener = _Listener(closer)
+    text = TextModel(Weights.load(a.text.read_bytes()), Reader(), listener)
+    found: dict[str, float] = {}
+    for i in items:
+        if i.role == "tool" and not i.source.startswith("own") and i.text not in found:
+            listener.top = np.nan
             text.read(i.text[:PIECE], closely=True)
-            out[number] = seen["top"]
-    return out
+            found[i.text] = listener.top
+    return np.array([found.get(i.text, np.nan) if i.role == "tool" else np.nan for i in items])
 
 
-def join(a: argparse.Namespace) -> None:
-    """Choose the sway, set the levels of documents by it, write both files."""
-    parts = [torch.load(a.parts / f"part-{name}.pt", weights_only=False) for name in PARTS]
+def join(a: argparse.Namespace, model: CloserModel) -> None:
+    """Choose the sway, set the levels by it, write both files."""
+    parts = [torch.load(a.work / f"part-{name}.pt", weights_only=False) for name in PARTS]
     items, out = [i for p in parts for i in p[0]], np.concatenate([p[1] for p in parts])
-    model = torch.load(a.work / "closer.pt", weights_only=False)
     closer = Closer.load(closer_bytes(model, 0.0, (1.0, 0.0, 1.0)))
-    second = swayed(a, items, out[:, 0], closer)
+    second = second_looks(a, items, closer)
     known = ~np.isnan(second)
     bad = np.array([bool(i.attack) for i in items]) & known
     gate = float(np.quantile(out[known & ~bad, 0], 1 - LOOKED))
@@ -202,33 +187,22 @@ def join(a: argparse.Namespace) -> None:
 def main() -> None:
     """Command line."""
     ap = argparse.ArgumentParser()
-    for name in ("data", "vectors", "minilm", "work"):
+    for name in ("data", "vectors", "minilm", "work", "text", "out"):
         ap.add_argument(f"--{name}", type=Path, required=True)
-    ap.add_argument("--step", choices=("teach", "learn", "join"), required=True)
-    ap.add_argument("--text", type=Path)
-    ap.add_argument("--parts", type=Path, help="Where training.train_attack worked.")
-    ap.add_argument("--out", type=Path)
-    ap.add_argument("--lessons", type=int, default=3, help="Epochs of the teacher.")
-    ap.add_argument("--many", type=int, default=8, help="Variants of each line.")
-    ap.add_argument("--views", type=int, default=3)
-    ap.add_argument("--epochs", type=int, default=4)
+    ap.add_argument("--lessons", type=int, default=2, help="Epochs of the teacher.")
+    ap.add_argument("--many", type=int, default=3, help="Variants of each line.")
+    ap.add_argument("--views", type=int, default=3, help="Epochs of seeing.")
+    ap.add_argument("--epochs", type=int, default=10, help="Epochs of judging.")
     ap.add_argument("--width", type=int, default=96)
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--seed", type=int, default=3)
     a = ap.parse_args()
-    a.work.mkdir(parents=True, exist_ok=True)
-    if a.step == "join":
-        join(a)
-        return
     reader = Reader()
     pool, views, logits = taught(a, reader)
-    if a.step == "teach":
-        return
     text = TextModel.load(a.text.read_bytes(), reader)
-    kept = [(n, f) for n, f in enumerate(features(text, reader, s) for s in pool) if 0 < len(f) <= WORDS]
+    kept = [(n, f) for n, f in enumerate(text.words(reader.read(s).hashes) for s in pool) if len(f)]
     places = [n for n, _ in kept]
-    model = train(a, [f for _, f in kept], views[places], logits[places])
-    torch.save(model, a.work / "closer.pt")
+    join(a, train(a, [f for _, f in kept], views[places], logits[places]))
 
 
 if __name__ == "__main__":

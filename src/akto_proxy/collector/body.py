@@ -1,4 +1,4 @@
-"""Bodies: those of requests, bounded on the wire and unpacked so that no small bomb becomes a large one; JSON answers."""
+"""Bodies: those of requests, bounded on the wire and unpacked so that no small bomb becomes a large one; JSON."""
 
 from __future__ import annotations
 

@@ -33,9 +33,7 @@ def test_an_attack_is_found_whoever_says_it(detector, text, role):
     [(number, finding)] = detector.check([Segment(text, "", role)])
     assert number == 0
     assert finding.rule in detector.rules
-    # In a document, where phrases are looked at closely, one worn phrase stands just below the level that flags; the
-    # phrase rules find those.
-    assert finding.score >= (0.5 if role is Role.USER else 0.45)
+    assert finding.score >= 0.5
     assert 0 <= finding.start < finding.end <= len(text)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akto_proxy.guard.learned.closer import MOST, WORDS, Closer
-from akto_proxy.guard.learned.features import Ints, Reader, Tokens, grams, lookup, pieces, word_buckets
+from akto_proxy.guard.learned.features import Hashes, Ints, Reader, Tokens, grams, lookup, pieces, word_buckets
 from akto_proxy.guard.learned.weights import Weights
 
 Floats = NDArray[np.float32]
@@ -103,9 +103,8 @@ class TextModel:
             return _SILENT
         edges = np.flatnonzero(tokens.windows[1:] != tokens.windows[:-1]) + 1
         edges = np.concatenate(((0,), edges))
-        rows = lookup(tokens.hashes, self._slots, self._checks)
         z = self._sentences(tokens)
-        loud = self._filters(rows, edges)
+        loud = self._filters(tokens, edges)
         mean = z.mean(0)
         x = _beside(z, mean, loud, edges, len(tokens.hashes))
         d = self._dense
@@ -118,7 +117,8 @@ class TextModel:
         attack = pool + 2 * np.tanh(whole[:2] / 2)
         if closely and self._closer is not None and attack[1] > self._closer.gate:
             loudest = np.argsort(-window[:, 1])[:MOST]
-            attack[1] += self._closer.sway([self.words(tokens, rows, edges, int(number)) for number in loudest])
+            places = [_place(edges, int(number), len(tokens.hashes)) for number in loudest]
+            attack[1] += self._closer.sway([self.words(tokens.hashes[first:end]) for first, end in places])
         spans = [self._span(tokens, edges, int(window[:, role].argmax()), at) for role in (0, 1)]
         return Reading(
             (float(attack[0]), float(attack[1])),
@@ -128,13 +128,11 @@ class TextModel:
             closely,
         )
 
-    def words(self, tokens: Tokens, rows: Ints, edges: Ints, window: int) -> Floats:
+    def words(self, hashes: Hashes) -> Floats:
         """The words of one sentence as a closer look takes them: what the filters and the n-grams make of each."""
-        first = int(edges[window])
-        last = int(edges[window + 1]) if window + 1 < len(edges) else len(rows)
-        last = min(last, first + WORDS)
-        meant = self._conv.take(rows[first:last], 0) * self._conv_scale
-        said = self._table.take(word_buckets(tokens.hashes[first:last], self._bits), 0) * (self._table_scale * _LIFT)
+        hashes = hashes[:WORDS]
+        meant = self._conv.take(lookup(hashes, self._slots, self._checks), 0) * self._conv_scale
+        said = self._table.take(word_buckets(hashes, self._bits), 0) * (self._table_scale * _LIFT)
         return np.concatenate([meant, said], 1, dtype=np.float32)
 
     def _sentences(self, tokens: Tokens) -> Floats:
@@ -150,7 +148,8 @@ class TextModel:
             sums = member @ rows
         return np.asarray(sums * (self._table_scale / np.sqrt(counts, dtype=np.float32))[:, None], np.float32)
 
-    def _filters(self, rows: Ints, edges: Ints) -> Floats:
+    def _filters(self, tokens: Tokens, edges: Ints) -> Floats:
+        rows = lookup(tokens.hashes, self._slots, self._checks)
         size = len(self._bias)
         y = self._conv.take(rows, 0).astype(np.int16)  # sums of a few int8 values cannot overflow
         half = self._width // 2
@@ -163,12 +162,17 @@ class TextModel:
         return np.asarray(np.maximum(top, 0) * self._conv_scale, np.float32)
 
     @staticmethod
-    def _span(tokens: Tokens, edges: NDArray[np.int64], window: int, at: int) -> tuple[int, int]:
-        last = edges[window + 1] - 1 if window + 1 < len(edges) else len(tokens.ends) - 1
-        return int(tokens.starts[edges[window]]) + at, int(tokens.ends[last]) + at
+    def _span(tokens: Tokens, edges: Ints, window: int, at: int) -> tuple[int, int]:
+        first, end = _place(edges, window, len(tokens.ends))
+        return int(tokens.starts[first]) + at, int(tokens.ends[end - 1]) + at
 
 
 _SILENT = Reading((-30.0, -30.0), (0.0,) * 4, (30.0,) + (-30.0,) * 14, ((0, 0), (0, 0)))
+
+
+def _place(edges: Ints, window: int, tokens: int) -> tuple[int, int]:
+    """The first token of a sentence and the one after its last."""
+    return int(edges[window]), int(edges[window + 1]) if window + 1 < len(edges) else tokens
 
 
 def _beside(z: Floats, mean: Floats, loud: Floats, edges: NDArray[np.int64], tokens: int) -> Floats:
