@@ -33,8 +33,8 @@ from training.planting import lines
 from training.teacher import Teacher, Variants, framed, labelled, sentences
 from training.train_attack import PARTS, levels_of, report
 
-LOOKED = 0.5
-"""The share of harmless documents that are looked at closely."""
+LOOKED = 0.2
+"""The share of the harmless documents of the sets that are looked at closely; on others it is more."""
 LONGEST = 400
 """Characters of a sentence of the pool."""
 
@@ -162,7 +162,9 @@ def join(a: argparse.Namespace, model: CloserModel) -> None:
     second = second_looks(a, items, closer)
     known = ~np.isnan(second)
     bad = np.array([bool(i.attack) for i in items]) & known
-    gate = float(np.quantile(out[known & ~bad, 0], 1 - LOOKED))
+    # Prompts that stand in for documents are calmer than documents.
+    real = np.array([not i.source.endswith(".as_tool") for i in items])
+    gate = float(np.quantile(out[known & ~bad & real, 0], 1 - LOOKED))
     known &= out[:, 0] > gate
     first, best = out[:, 0].copy(), (-1.0, (0.0, 0.0, 0.0))
     for slope, calm, most in product((0.3, 0.5, 0.8, 1.2), (-2.0, -1.0, 0.0, 1.0), (2.0, 4.0, 6.0)):
