@@ -36,3 +36,11 @@ def test_many_short_sentences_are_added_up_as_few_are(model, monkeypatch):
     many = model._piece(lines, 0, closely=False)
     assert many.attack == pytest.approx(few.attack, abs=1e-3)
     assert many.spans == few.spans
+
+
+def test_the_levels_of_the_shipped_weights_rise_and_were_measured(model):
+    # Weights were once shipped with the placeholders that a step of training leaves: 0, 1, 2 for users and for harm.
+    for name in ("user", "tool", "harm"):
+        low, middle, high = model.meta["levels"][name]
+        assert low < middle < high, name
+        assert not any(level == int(level) for level in (low, middle, high)), name
