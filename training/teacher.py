@@ -23,6 +23,8 @@ from training.planting import lines
 _LONGEST = 96
 """Word pieces of a sentence that the teacher reads."""
 _BATCH = 32
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+"""Where teachers and networks are trained. Nothing but its time depends on it."""
 _KIN = 0.55
 """The cosine from which two words may stand for each other."""
 
@@ -44,11 +46,11 @@ class Teacher:
 
     def __init__(self, folder: Path) -> None:
         self._cut = AutoTokenizer.from_pretrained(folder)
-        self.net = AutoModel.from_pretrained(folder)
-        self.head = torch.nn.Linear(self.net.config.hidden_size, 1)
+        self.net = AutoModel.from_pretrained(folder, dtype=torch.float32).to(DEVICE)
+        self.head = torch.nn.Linear(self.net.config.hidden_size, 1).to(DEVICE)
 
     def _view(self, texts: Sequence[str]) -> torch.Tensor:
-        b = self._cut(list(texts), padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt")
+        b = self._cut(list(texts), padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt").to(DEVICE)
         states, there = self.net(**b).last_hidden_state, b["attention_mask"][..., None]
         return (states * there).sum(1) / there.sum(1)
 
@@ -67,7 +69,7 @@ class Teacher:
             chance.shuffle(order)
             for at in range(0, len(order) - _BATCH + 1, _BATCH):
                 some = order[at : at + _BATCH]
-                wanted = torch.tensor([label * 0.96 + 0.02 for _, label in some])
+                wanted = torch.tensor([label * 0.96 + 0.02 for _, label in some], device=DEVICE)
                 logits = self.head(self._view([text for text, _ in some]))[:, 0]
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted)
                 optimiser.zero_grad()
@@ -93,7 +95,7 @@ class Teacher:
         out: np.ndarray | None = None
         for at in range(0, len(order), 64):
             some = order[at : at + 64]
-            found = make(self._view([texts[n] for n in some])).numpy()
+            found = make(self._view([texts[n] for n in some])).cpu().numpy()
             if out is None:
                 out = np.zeros((len(texts), found.shape[1]), np.float32)
             out[some] = found

@@ -30,7 +30,7 @@ from training.closer_model import CloserModel
 from training.closer_model import export as closer_bytes
 from training.corpus import Item, generated, grammar, measured, real_carriers, written
 from training.planting import lines
-from training.teacher import Teacher, Variants, framed, labelled, sentences
+from training.teacher import DEVICE, Teacher, Variants, framed, labelled, sentences
 from training.train_attack import PARTS, levels_of, report
 
 LOOKED = 0.2
@@ -91,14 +91,15 @@ def side_by_side(some: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     for number, s in enumerate(some):
         x[number, : len(s)] = s
     sizes = torch.tensor([len(s) for s in some])
-    return torch.from_numpy(x), torch.arange(longest) < sizes[:, None]
+    return torch.from_numpy(x).to(DEVICE), (torch.arange(longest) < sizes[:, None]).to(DEVICE)
 
 
 def train(a: argparse.Namespace, words: list[np.ndarray], views: np.ndarray, logits: np.ndarray) -> CloserModel:
     """The small network, taught."""
     torch.manual_seed(a.seed)
     chance = random.Random(a.seed)
-    model = CloserModel(words[0].shape[1], a.width, a.layers)
+    model = CloserModel(words[0].shape[1], a.width, a.layers).to(DEVICE)
+    seen, wanted = (torch.from_numpy(x.astype(np.float32)).to(DEVICE) for x in (views, logits))
     for name, epochs, rate in (("views", a.views, 1.5e-3), ("logits", a.epochs, 1e-3)):
         optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
         order, step, steps = list(range(len(words))), 0, epochs * len(words) // 64
@@ -108,10 +109,10 @@ def train(a: argparse.Namespace, words: list[np.ndarray], views: np.ndarray, log
             for at in range(0, len(order) - 63, 64):
                 pick = order[at : at + 64]
                 logit, view = model(*side_by_side([words[p] for p in pick]))
-                likeness = torch.nn.functional.cosine_similarity(view, torch.from_numpy(views[pick].astype(np.float32)))
+                likeness = torch.nn.functional.cosine_similarity(view, seen[pick])
                 loss = (1 - likeness).mean()
                 if name == "logits":
-                    loss = 0.3 * loss + torch.nn.functional.smooth_l1_loss(logit, torch.from_numpy(logits[pick]))
+                    loss = 0.3 * loss + torch.nn.functional.smooth_l1_loss(logit, wanted[pick])
                 optimiser.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
@@ -120,7 +121,7 @@ def train(a: argparse.Namespace, words: list[np.ndarray], views: np.ndarray, log
                 for group in optimiser.param_groups:
                     group["lr"] = rate * min(1, step / 200) * (1 - step / (steps + 1))
             print(f"{name}: loss {total / (len(order) // 64):.4f}, {time.time() - start:.0f} s", flush=True)
-    return model.eval()
+    return model.cpu().eval()
 
 
 class _Listener:
