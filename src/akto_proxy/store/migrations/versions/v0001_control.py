@@ -14,12 +14,13 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables."""
     _incidents()
+    _answers()
     _people()
     _proxies()
 
 
 def _incidents() -> None:
-    """What the watch found and did."""
+    """What the watch found, and what people made of it."""
     op.create_table(
         "alert",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -60,6 +61,10 @@ def _incidents() -> None:
         sa.PrimaryKeyConstraint("event"),
     )
     op.create_index("mark_state", "mark", ["state", "at"], unique=False)
+
+
+def _answers() -> None:
+    """What was done about it: callers blocked, messages sent; and what the watch remembers."""
     op.create_table(
         "block",
         sa.Column("id", sa.String(length=64), nullable=False),
